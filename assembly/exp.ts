@@ -1,0 +1,144 @@
+// exp of four lanes at a time, times a power of two; the arithmetic that narrow.ts and wide.ts are made of.
+//
+//   exp(x)·2^−N  =  2^(n−N) · e^t      n = round(x·log2 e),  t = x − n·ln2,  |t| ≤ ln2/2
+//
+// N is the caller's: any shift gives the same softmax (DESIGN.md, "Numbers"), and a power of two rounds nothing.
+
+/**
+ * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
+ * every machine. This and `timesDouble` are the only two places where the two binaries differ.
+ */
+// @ts-ignore: decorator
+@inline
+export function mulAdd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Does `mulAdd` round once on this machine? With x = 1 + 2⁻¹², x² − (1 + 2⁻¹¹) is 2⁻²⁴ if it does, else 0. */
+export function fuses(x: f32): bool {
+  const xs = f32x4.splat(x);
+  return f32x4.extract_lane(mulAdd(xs, xs, f32x4.splat(-1.00048828125)), 0) != 0;
+}
+
+/** The upper 12 significant bits of a float32. The product of two such numbers is exact. */
+export const UPPER_12_BITS: i32 = 0xfffff000;
+
+/**
+ * e·(upper + lower), where `upper` has 12 significant bits: rounded once, give or take 2⁻³⁵.
+ * Multiplying by a reciprocal that was itself rounded to float32 gave 4.1 ULP where this gives 2.7
+ * (76 million outputs in rows of 5 columns).
+ */
+// @ts-ignore: decorator
+@inline
+export function timesDouble(e: v128, upper: v128, lower: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower));
+  const eUpper = v128.and(e, i32x4.splat(UPPER_12_BITS));
+  const eLower = f32x4.sub(e, eUpper);
+  return f32x4.add(f32x4.mul(eUpper, upper), f32x4.add(f32x4.mul(eLower, upper), f32x4.mul(e, lower)));
+}
+
+// Loaded from memory once per call and kept in locals. Written as literals, V8 13 and later rebuild them inside
+// the loops, which then take twice as long (Node 24 and 26).
+// prettier-ignore
+export const CONSTANTS: usize = memory.data<u32>([
+  0x3fb8aa3b, //  0x1.715476p+0   log2 e
+  0xbf317200, // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
+  0xb5bfbe8e, // -0x1.7f7d1cp-20  −ln2, the rest
+  0x3efffffe, //  0x1.fffffcp-2   e^t = 1 + t + t²·(Q2 + Q3·t + Q4·t² + Q5·t³ + Q6·t⁴): our own minimax fit
+  0x3e2aaa4a, //  0x1.555494p-3   on |t| ≤ ln2/2, error 2^−28.25, rounded low order first
+  0x3d2aac5f, //  0x1.5558bep-5
+  0x3c091c2b, //  0x1.123856p-7
+  0x3ab51e84, //  0x1.6a3d08p-10
+], 16);
+export const LOG2E: usize = 0;
+export const LN2_UPPER: usize = 4;
+export const LN2_LOWER: usize = 8;
+export const Q2: usize = 12;
+export const Q3: usize = 16;
+export const Q4: usize = 20;
+export const Q5: usize = 24;
+export const Q6: usize = 28;
+
+/**
+ * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
+ * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
+ */
+export const FAR: f32 = 256;
+
+/** A mask of the lanes whose maximum is far from zero, infinite or NaN. */
+// @ts-ignore: decorator
+@inline
+export function farLanes(max: v128): v128 {
+  return v128.not(f32x4.lt(f32x4.abs(max), f32x4.splat(FAR)));
+}
+
+/** N = round(max·log2 e): 2^N is the power of two nearest to exp(max), so exp(max)·2^−N lies in [√½, √2]. */
+// @ts-ignore: decorator
+@inline
+export function exponentOf(max: v128): v128 {
+  return f32x4.nearest(f32x4.mul(max, f32x4.splat(1.4426950408889634)));
+}
+
+/**
+ * The float32 at which one unit in the last place is 1, plus the exponent bias, minus N: added to x·log2 e it leaves
+ * n − N + 127 in the low bits, which are the exponent of 2^(n−N) once they are shifted into place.
+ */
+// @ts-ignore: decorator
+@inline
+export function magicOf(exponent: v128): v128 {
+  return f32x4.sub(f32x4.splat(12582912 + 127), exponent);
+}
+
+/** (N − 127)·ln2: everything at or below it has a zero exponent field, so its exp is exactly 0. */
+// @ts-ignore: decorator
+@inline
+export function lowestOf(exponent: v128): v128 {
+  return f32x4.mul(f32x4.sub(exponent, f32x4.splat(127)), f32x4.splat(0.6931471805599453));
+}
+
+// The stages of exp. They are apart so that wide.ts and narrow.ts can take four vectors through each stage
+// together: 16 % off the time of `simd`, nothing lost on `relaxed` (DESIGN.md, "What was tried").
+
+/** Raise what would underflow to `lowest`. The operand order matters: a NaN x is returned, not replaced. */
+// @ts-ignore: decorator
+@inline
+export function floored(x: v128, lowest: v128): v128 {
+  return f32x4.pmax(x, lowest);
+}
+
+// @ts-ignore: decorator
+@inline
+export function reduced(x: v128, shifted: v128, magic: v128, ln2Upper: v128, ln2Lower: v128): v128 {
+  const n = f32x4.sub(shifted, magic);
+  return mulAdd(n, ln2Lower, mulAdd(n, ln2Upper, x));
+}
+
+/** e^t − 1, the polynomial summed as a tree: one step less to wait for than Horner's rule, no operation more. */
+// @ts-ignore: decorator
+@inline
+export function expm1(t: v128, q2: v128, q3: v128, q4: v128, q5: v128, q6: v128): v128 {
+  const t2 = f32x4.mul(t, t);
+  const q23 = mulAdd(q3, t, q2);
+  const q456 = mulAdd(q6, t2, mulAdd(q5, t, q4));
+  return mulAdd(mulAdd(q456, t2, q23), t2, t);
+}
+
+// @ts-ignore: decorator
+@inline
+export function rebuilt(w: v128, shifted: v128): v128 {
+  const scale = i32x4.shl(shifted, 23);
+  return mulAdd(w, scale, scale);
+}
+
+/** All the stages, for one vector: the tails of rows, and the largest element. */
+// @ts-ignore: decorator
+@inline
+export function exp(
+  x: v128, lowest: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128,
+  q2: v128, q3: v128, q4: v128, q5: v128, q6: v128,
+): v128 {
+  const y = floored(x, lowest);
+  const shifted = mulAdd(y, log2e, magic);
+  return rebuilt(expm1(reduced(y, shifted, magic, ln2Upper, ln2Lower), q2, q3, q4, q5, q6), shifted);
+}

@@ -1,0 +1,111 @@
+// Which back end runs, and why: the fastest one whose own binary compiles and starts here. Nothing is guessed from the
+// engine's name or from a probe: WebAssembly.validate says yes on pages whose content policy forbids to compile.
+
+import * as binaries from "./binaries.js";
+import { type EngineSetup, fail } from "./check.js";
+import { createRegion } from "./memory.js";
+import { type Backend, jsBackend, wasmBackend } from "./place.js";
+import { KERNEL_VERSION, webAssembly } from "./wasm.js";
+
+/** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */
+export type BackendName = "relaxed" | "simd" | "js";
+
+export interface Selection {
+  readonly backend: Backend;
+  readonly name: BackendName;
+  readonly reason: string;
+}
+
+type WasmName = "relaxed" | "simd";
+
+/** Why a binary does not run here. */
+interface Refusal {
+  readonly name: WasmName;
+  readonly cause: unknown;
+}
+
+export function selectSync(setup: EngineSetup): Selection {
+  if (setup.module !== undefined) return startGiven(setup.module, setup);
+  const refusals: Refusal[] = [];
+  for (const name of candidates(setup)) {
+    try {
+      return start(new (webAssembly().Module)(bytesOf(name)), setup, refusals);
+    } catch (cause) {
+      refusals.push({ name, cause });
+    }
+  }
+  return withoutWasm(setup, refusals);
+}
+
+/** As `selectSync`, but compiles off the caller's thread. */
+export async function select(setup: EngineSetup): Promise<Selection> {
+  if (setup.module !== undefined) return startGiven(setup.module, setup);
+  const refusals: Refusal[] = [];
+  for (const name of candidates(setup)) {
+    try {
+      return start(await webAssembly().compile(bytesOf(name)), setup, refusals);
+    } catch (cause) {
+      refusals.push({ name, cause });
+    }
+  }
+  return withoutWasm(setup, refusals);
+}
+
+/** The binaries to try, best first. */
+function candidates({ backend, deterministic }: EngineSetup): readonly WasmName[] {
+  if (backend === "js") return [];
+  if (backend !== "auto") return [backend];
+  return deterministic ? ["simd"] : ["relaxed", "simd"];
+}
+
+declare function atob(base64: string): string;
+
+function bytesOf(name: WasmName): Uint8Array {
+  return Uint8Array.from(atob(binaries[name]), (character) => character.charCodeAt(0));
+}
+
+/** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
+function start(module: object, setup: EngineSetup, refusals: readonly Refusal[]): Selection {
+  const scratch = createRegion(module, setup.scratchBytes);
+  const { VERSION, RELAXED, fuses } = scratch.kernel;
+  if (VERSION?.value !== KERNEL_VERSION) throw new Error("it is not the kernel of this version of softmax-wasm");
+  const name = RELAXED.value === 1 ? "relaxed" : "simd";
+  if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1)
+    throw new Error("this machine does not fuse multiply-add, so there is nothing to gain");
+  return { backend: wasmBackend(module, scratch, setup.scratchBytes), name, reason: reasonFor(name, setup, refusals) };
+}
+
+function startGiven(module: object, setup: EngineSetup): Selection {
+  const { backend, deterministic } = setup;
+  try {
+    const selection = start(module, setup, []);
+    if (backend !== "auto" && backend !== selection.name) throw new Error(`it is the ${selection.name} kernel`);
+    if (deterministic && selection.name === "relaxed") throw new Error("the relaxed kernel is not deterministic");
+    return selection;
+  } catch (cause) {
+    fail(Error, "ERR_SOFTMAX_BACKEND", `createEngine: "module" cannot be used: ${firstLine(cause)}`, cause);
+  }
+}
+
+function reasonFor(name: BackendName, setup: EngineSetup, refusals: readonly Refusal[]): string {
+  if (setup.module !== undefined) return `${name} is the kernel of the given module`;
+  if (setup.backend !== "auto") return `${name} was asked for`;
+  if (setup.deterministic) return "simd gives the same bits on every machine, as deterministic asks";
+  return refusals.length === 0 ? `${name} is the fastest, and it runs here` : told(refusals);
+}
+
+/** The fallback, unless something else was asked for. */
+function withoutWasm(setup: EngineSetup, refusals: readonly Refusal[]): Selection {
+  const { backend, deterministic } = setup;
+  if (backend !== "js" && (backend !== "auto" || deterministic))
+    fail(Error, "ERR_SOFTMAX_BACKEND", `createEngine: ${told(refusals)}`, refusals[0]?.cause);
+  return { backend: jsBackend, name: "js", reason: reasonFor("js", setup, refusals) };
+}
+
+function told(refusals: readonly Refusal[]): string {
+  return refusals.map(({ name, cause }) => `${name} cannot run: ${firstLine(cause)}`).join("; ");
+}
+
+function firstLine(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]!;
+}

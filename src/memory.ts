@@ -1,0 +1,131 @@
+// The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
+// views never detach.
+//
+//   0        1024           2048        4096
+//   | unused | kernel data | work area | scratch blocks, or an arena's arrays …
+//
+// The kernel data (its constants) is placed by the compiler at 1024; both it and the work area are checked by a test.
+
+import { checkCount, fail } from "./check.js";
+import { setFloats, slice } from "./intrinsics.js";
+import { type Kernel, webAssembly } from "./wasm.js";
+
+export const WORK = 2048;
+export const DATA = 4096;
+const PAGE_BYTES = 65536;
+export const MAX_BYTES: number = 2 ** 32 - PAGE_BYTES;
+
+/** A memory of its own, with the kernel that works in it. */
+export interface Region {
+  readonly kernel: Kernel;
+  /** All of the memory. */
+  readonly floats: Float32Array;
+}
+
+/** Throws RangeError where `byteLength` cannot be had (address space, mostly). */
+export function createRegion(module: object, byteLength: number): Region {
+  const { Memory, Instance } = webAssembly();
+  const pages = Math.ceil((DATA + byteLength) / PAGE_BYTES);
+  const memory = new Memory({ initial: pages, maximum: pages });
+  const kernel = new Instance(module, { env: { memory } }).exports as Kernel;
+  return { kernel, floats: new Float32Array(memory.buffer) };
+}
+
+/** From here down, a loop beats `set` and the view it needs (bench: `npm run bench -- --only call`). */
+const FEW = 64;
+
+/** Copies `count` elements of `source`, from `start` on, to address `at`. */
+export function copyIn(region: Region, at: number, source: Float32Array, start: number, count: number): void {
+  const { floats } = region;
+  const first = at >>> 2;
+  if (count <= FEW) for (let i = 0; i < count; i++) floats[first + i] = source[start + i]!;
+  else setFloats(floats, slice(source, start, count), first);
+}
+
+/** Copies `count` elements at address `at` to `target`, from `start` on. */
+export function copyOut(region: Region, at: number, target: Float32Array, start: number, count: number): void {
+  const { floats } = region;
+  const first = at >>> 2;
+  if (count <= FEW) for (let i = 0; i < count; i++) target[start + i] = floats[first + i]!;
+  else setFloats(target, slice(floats, first, count), start);
+}
+
+/**
+ * Arrays inside the kernel's memory, where an engine uses them without copying. Of fixed size: nothing it hands out ever
+ * detaches. Made by {@link Engine.createArena}.
+ *
+ * @example
+ * ```ts
+ * const arena = engine.createArena(64 * 2 ** 20);
+ * const x = arena.alloc(rows * cols);
+ * x.set(logits);
+ * engine.softmax(x, { cols, out: x });
+ * ```
+ */
+export class Arena {
+  /** Bytes that `alloc` can hand out in all. */
+  readonly byteLength: number;
+  readonly #buffer: ArrayBuffer;
+  readonly #start: number;
+  readonly #retire: () => void;
+  #used = 0;
+  #mostUsed = 0;
+  #disposed = false;
+
+  /** @internal */
+  constructor(buffer: ArrayBuffer, start: number, byteLength: number, retire: () => void) {
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#retire = retire;
+    this.byteLength = byteLength;
+  }
+
+  /** Bytes not handed out yet. */
+  get bytesFree(): number {
+    return this.byteLength - this.#used;
+  }
+
+  /**
+   * A Float32Array of `length` elements, aligned to 16 bytes. Its contents are whatever was there before.
+   *
+   * @throws {@link RangeError} `ERR_SOFTMAX_ARENA_FULL` where there is no room; nothing changes.
+   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid length.
+   * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
+   */
+  alloc(length: number): Float32Array {
+    this.#alive("alloc");
+    const bytes = 4 * checkCount("alloc", "length", length, 0, 2 ** 32);
+    if (bytes > this.bytesFree)
+      fail(
+        RangeError,
+        "ERR_SOFTMAX_ARENA_FULL",
+        `alloc: ${bytes} bytes do not fit: the arena has ${this.bytesFree} of ${this.byteLength} left`,
+      );
+    const array = new Float32Array(this.#buffer, this.#start + this.#used, length);
+    this.#used = Math.min(this.byteLength, this.#used + Math.ceil(bytes / 16) * 16);
+    this.#mostUsed = Math.max(this.#mostUsed, this.#used);
+    return array;
+  }
+
+  /** Makes all of the arena free again. Arrays handed out before stay valid, and share memory with the next ones. */
+  reset(): void {
+    this.#alive("reset");
+    this.#used = 0;
+  }
+
+  /** Zeroes what was used and ends the arena. Its arrays stay valid, but are copied from now on, like any others. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#retire();
+    new Uint8Array(this.#buffer, this.#start, this.#mostUsed).fill(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #alive(what: string): void {
+    if (this.#disposed) fail(Error, "ERR_SOFTMAX_DISPOSED", `${what}: the arena was disposed of`);
+  }
+}

@@ -1,0 +1,108 @@
+// Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
+// through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
+
+import { fail } from "./check.js";
+import { bufferOf, byteOffsetOf } from "./intrinsics.js";
+import { Arena, copyIn, copyOut, createRegion, DATA, type Region, WORK } from "./memory.js";
+import * as reference from "./reference.js";
+
+/** What an engine runs on. The arguments are checked; `rows` and `cols` are positive. */
+export interface Backend {
+  softmax(input: Float32Array, out: Float32Array, rows: number, cols: number): void;
+  createArena(byteLength: number): Arena;
+  /** Forgets and zeroes what was copied for earlier calls; the next call starts afresh. */
+  clear(): void;
+}
+
+export const jsBackend: Backend = {
+  softmax: reference.softmax,
+  createArena: (byteLength) => new Arena(new ArrayBuffer(byteLength), 0, byteLength, () => {}),
+  clear() {},
+};
+
+/**
+ * Bytes per kernel call inside an arena. An engine cannot swap code in the middle of a call: a whole fresh batch in one
+ * call runs in baseline code to its end, at half the speed (DESIGN.md, "What was tried").
+ */
+const CALL_BYTES = 2 ** 20;
+
+/** A row in pieces: whole blocks of the kernel's loop, so that its sums come out with the bits of the uncut row. */
+const PIECE_COLS = 16;
+
+export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
+  const arenas = new WeakMap<ArrayBufferLike, Region>();
+  const capacity = Math.floor(scratchBytes / 4);
+  let scratch: Region | undefined = first;
+
+  function inPlace({ kernel }: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+    const src = byteOffsetOf(input);
+    const dst = byteOffsetOf(out);
+    if (dst < DATA)
+      fail(RangeError, "ERR_SOFTMAX_VALUE", 'softmax: "out" lies outside of what the arena handed out');
+    const stride = 4 * cols;
+    const most = Math.max(4, Math.floor(CALL_BYTES / stride) & ~3);
+    for (let row = 0; row < rows; row += most)
+      kernel.softmax(src + row * stride, dst + row * stride, Math.min(most, rows - row), cols, WORK);
+  }
+
+  /** As many rows at a time as the scratch holds; four or a multiple, while it can, since the kernel takes four at once. */
+  function inBlocks(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+    const fit = Math.floor(capacity / cols);
+    const most = fit > 4 ? fit - (fit % 4) : fit;
+    for (let row = 0; row < rows; row += most) {
+      const count = Math.min(most, rows - row);
+      copyIn(region, DATA, input, row * cols, count * cols);
+      region.kernel.softmax(DATA, DATA, count, cols, WORK);
+      copyOut(region, DATA, out, row * cols, count * cols);
+    }
+  }
+
+  /** A row longer than the scratch: its maximum, then its sum, then its probabilities, each in pieces. */
+  function inPieces(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+    const { kernel } = region;
+    const most = capacity - (capacity % PIECE_COLS);
+    const sums = WORK;
+    const unusedSums = WORK + 32;
+    for (let start = 0; start < rows * cols; start += cols) {
+      let max = -Infinity;
+      for (let col = 0; col < cols; col += most) {
+        const count = Math.min(most, cols - col);
+        copyIn(region, DATA, input, start + col, count);
+        max = Math.max(max, kernel.rowMax(DATA, count));
+      }
+      kernel.clearSums(sums);
+      for (let col = 0; col < cols; col += most) {
+        const count = Math.min(most, cols - col);
+        copyIn(region, DATA, input, start + col, count);
+        kernel.expSum(DATA, DATA, count, max, sums);
+      }
+      for (let col = 0; col < cols; col += most) {
+        const count = Math.min(most, cols - col);
+        copyIn(region, DATA, input, start + col, count);
+        kernel.expSum(DATA, DATA, count, max, unusedSums);
+        kernel.scale(DATA, count, max, sums);
+        copyOut(region, DATA, out, start + col, count);
+      }
+    }
+  }
+
+  return {
+    softmax(input, out, rows, cols) {
+      const arena = arenas.get(bufferOf(input));
+      if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
+      scratch ??= createRegion(module, scratchBytes);
+      if (cols <= capacity) inBlocks(scratch, input, out, rows, cols);
+      else inPieces(scratch, input, out, rows, cols);
+    },
+    createArena(byteLength) {
+      const region = createRegion(module, byteLength);
+      const buffer = bufferOf(region.floats) as ArrayBuffer;
+      arenas.set(buffer, region);
+      return new Arena(buffer, DATA, byteLength, () => arenas.delete(buffer));
+    },
+    clear() {
+      scratch?.floats.fill(0, DATA / 4);
+      scratch = undefined;
+    },
+  };
+}
