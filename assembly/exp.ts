@@ -142,3 +142,15 @@ export function exp(
   const shifted = mulAdd(y, log2e, magic);
   return rebuilt(expm1(reduced(y, shifted, magic, ln2Upper, ln2Lower), q2, q3, q4, q5, q6), shifted);
 }
+
+/** The largest term, from the maximum of rows near zero. */
+export function expOfMax(max: v128): v128 {
+  const exponent = exponentOf(max);
+  return exp(
+    max, lowestOf(exponent), magicOf(exponent),
+    v128.load32_splat(CONSTANTS, LOG2E),
+    v128.load32_splat(CONSTANTS, LN2_UPPER), v128.load32_splat(CONSTANTS, LN2_LOWER),
+    v128.load32_splat(CONSTANTS, Q2), v128.load32_splat(CONSTANTS, Q3), v128.load32_splat(CONSTANTS, Q4),
+    v128.load32_splat(CONSTANTS, Q5), v128.load32_splat(CONSTANTS, Q6),
+  );
+}

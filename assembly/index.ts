@@ -1,11 +1,11 @@
 // What the WebAssembly module exports, and nothing else. Pure functions over addresses and counts: no state, no
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
-import { softmaxNarrow } from "./narrow";
+import { WORK_BYTES_BESIDE, WORK_BYTES_PER_COL, softmaxNarrow } from "./narrow";
 import { softmaxWide } from "./wide";
 
 export { fuses } from "./exp";
-export { clearSums, expSum, rowMax, scale } from "./wide";
+export { begin, findFactor, findMax, scale, sumTerms } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
 export const VERSION: i32 = 1;
@@ -14,10 +14,10 @@ export const VERSION: i32 = 1;
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
-export const NARROW_COLS: i32 = 48;
+export const NARROW_COLS: i32 = 128;
 
-/** What `work` must hold, in bytes: a group of narrow rows at 16 bytes a column, or the sums of a wide one. */
-export const WORK_BYTES: i32 = 16 * NARROW_COLS;
+/** What `work` must hold, in bytes. */
+export const WORK_BYTES: i32 = WORK_BYTES_PER_COL * NARROW_COLS + WORK_BYTES_BESIDE;
 
 /** Softmax of each of `rows` rows of `cols` float32, from `src` to `dst`; the two are equal or do not overlap. */
 export function softmax(src: usize, dst: usize, rows: i32, cols: i32, work: usize): void {

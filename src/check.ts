@@ -1,7 +1,7 @@
 // Every error an argument can cause is raised here, before anything the caller can see is written. Options are read once,
 // own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
-import { bufferOf, byteOffsetOf, isDetached, isShared, kindOf, lengthOf } from "./intrinsics.js";
+import { bufferOf, byteOffsetOf, isDetached, kindOf, lengthOf, setFloats } from "./intrinsics.js";
 
 /** The `code` of every error this library throws. They do not change between versions; messages may. */
 export type SoftmaxErrorCode =
@@ -53,9 +53,12 @@ export function checkFloats(what: string, name: string, value: unknown): asserts
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a Float32Array, got ${named(value)}`);
 }
 
-function checkAttached(what: string, name: string, array: Float32Array): void {
-  if (lengthOf(array) === 0 && isDetached(array))
+/** The length of an array that still has its memory. */
+function attachedLength(what: string, name: string, array: Float32Array): number {
+  const length = lengthOf(array);
+  if (length === 0 && isDetached(array))
     fail(TypeError, "ERR_SOFTMAX_DETACHED", `${what}: "${name}" is detached: its buffer was transferred or shrunk`);
+  return length;
 }
 
 /** A whole number from `least` to `most`. */
@@ -133,17 +136,16 @@ export function checkCall(what: string, input: unknown, options: unknown): Call 
   }
 
   // From here on, none of the caller's code runs.
-  const length = lengthOf(input);
-  checkAttached(what, "input", input);
+  const length = attachedLength(what, "input", input);
   const width = cols === undefined ? length : checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
   if (width === 0 ? length !== 0 : length % width !== 0)
     fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "input" expected a multiple of ${width} elements, got ${length}`);
   if (out !== undefined) {
-    checkAttached(what, "out", out);
-    if (lengthOf(out) !== length)
-      fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "out" expected length ${length}, got ${lengthOf(out)}`);
+    const outLength = attachedLength(what, "out", out);
+    if (outLength !== length)
+      fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "out" expected length ${length}, got ${outLength}`);
   }
-  call.input = out !== undefined && clashes(input, out) ? copied(what, input) : input;
+  call.input = out !== undefined && out !== input && overlap(input, out, length) ? copied(what, input) : input;
   call.out = out ?? allocated(what, length);
   call.rows = length === 0 ? 0 : length / width;
   call.cols = width;
@@ -176,18 +178,18 @@ function lastAxis(what: string, input: Float32Array, shape: unknown, axis: unkno
 }
 
 /**
- * Whether the input must be copied before anything is written: it can change while it is read, because other threads
- * have it, or because `out` covers a part of it. (The same view is no clash: rows are read before they are written.)
+ * Whether `out` covers a part of the input, which must then be copied before anything is written. (The same view is no
+ * clash: rows are read before they are written.) Buffers are compared last: asking for one takes 13 ns.
  */
-function clashes(input: Float32Array, out: Float32Array): boolean {
-  if (bufferOf(input) !== bufferOf(out)) return isShared(input);
+function overlap(input: Float32Array, out: Float32Array, length: number): boolean {
   const distance = byteOffsetOf(out) - byteOffsetOf(input);
-  return isShared(input) || (distance !== 0 && Math.abs(distance) < 4 * lengthOf(input));
+  return distance !== 0 && Math.abs(distance) < 4 * length && bufferOf(input) === bufferOf(out);
 }
 
-function copied(what: string, input: Float32Array): Float32Array {
+/** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */
+export function copied(what: string, input: Float32Array): Float32Array {
   const copy = allocated(what, lengthOf(input));
-  copy.set(input);
+  setFloats(copy, input, 0);
   return copy;
 }
 

@@ -1,8 +1,8 @@
 // Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
-import { fail } from "./check.js";
-import { bufferOf, byteOffsetOf } from "./intrinsics.js";
+import { copied, fail } from "./check.js";
+import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
 import { Arena, copyIn, copyOut, createRegion, DATA, type Region, WORK } from "./memory.js";
 import * as reference from "./reference.js";
 
@@ -15,39 +15,43 @@ export interface Backend {
 }
 
 export const jsBackend: Backend = {
-  softmax: reference.softmax,
+  softmax(input, out, rows, cols) {
+    reference.softmax(isShared(input) ? copied("softmax", input) : input, out, rows, cols);
+  },
   createArena: (byteLength) => new Arena(new ArrayBuffer(byteLength), 0, byteLength, () => {}),
   clear() {},
 };
 
 /**
- * Bytes per kernel call inside an arena. An engine cannot swap code in the middle of a call: a whole fresh batch in one
+ * Bytes per kernel call inside an arena. A JavaScript engine cannot swap code in the middle of a call: a whole fresh batch in one
  * call runs in baseline code to its end, at half the speed (DESIGN.md, "What was tried").
  */
 const CALL_BYTES = 2 ** 20;
 
-/** A row in pieces: whole blocks of the kernel's loop, so that its sums come out with the bits of the uncut row. */
-const PIECE_COLS = 16;
+/** A block stays in the L2 cache with room for what is read and written beside it, whatever the size of the scratch. */
+const BLOCK_BYTES = 2 ** 18;
 
 export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   const capacity = Math.floor(scratchBytes / 4);
+  const blockElements = Math.min(capacity, BLOCK_BYTES / 4);
+  /** Whole blocks of the kernel's loop, so that the sums of a row in pieces have the bits of the uncut row's. */
+  const pieceCols = blockElements - (blockElements % 16);
   let scratch: Region | undefined = first;
 
   function inPlace({ kernel }: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
     const src = byteOffsetOf(input);
     const dst = byteOffsetOf(out);
-    if (dst < DATA)
-      fail(RangeError, "ERR_SOFTMAX_VALUE", 'softmax: "out" lies outside of what the arena handed out');
+    if (dst < DATA) fail(RangeError, "ERR_SOFTMAX_VALUE", 'softmax: "out" expected an array that the arena handed out');
     const stride = 4 * cols;
     const most = Math.max(4, Math.floor(CALL_BYTES / stride) & ~3);
     for (let row = 0; row < rows; row += most)
       kernel.softmax(src + row * stride, dst + row * stride, Math.min(most, rows - row), cols, WORK);
   }
 
-  /** As many rows at a time as the scratch holds; four or a multiple, while it can, since the kernel takes four at once. */
+  /** As many rows at a time as a block holds; a multiple of four if it can, since the kernel takes four at once. */
   function inBlocks(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const fit = Math.floor(capacity / cols);
+    const fit = Math.max(1, Math.floor(blockElements / cols));
     const most = fit > 4 ? fit - (fit % 4) : fit;
     for (let row = 0; row < rows; row += most) {
       const count = Math.min(most, rows - row);
@@ -57,42 +61,42 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     }
   }
 
-  /** A row longer than the scratch: its maximum, then its sum, then its probabilities, each in pieces. */
+  /** Rows longer than the scratch: each goes through the passes of the kernel in pieces; its terms wait in `out`. */
   function inPieces(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
     const { kernel } = region;
-    const most = capacity - (capacity % PIECE_COLS);
-    const sums = WORK;
-    const unusedSums = WORK + 32;
-    for (let start = 0; start < rows * cols; start += cols) {
-      let max = -Infinity;
-      for (let col = 0; col < cols; col += most) {
-        const count = Math.min(most, cols - col);
-        copyIn(region, DATA, input, start + col, count);
-        max = Math.max(max, kernel.rowMax(DATA, count));
+    for (let row = 0; row < rows; row++) {
+      const end = (row + 1) * cols;
+      kernel.begin(WORK);
+      for (let at = row * cols; at < end; at += pieceCols) {
+        const count = Math.min(pieceCols, end - at);
+        copyIn(region, DATA, input, at, count);
+        kernel.findMax(DATA, count, WORK);
       }
-      kernel.clearSums(sums);
-      for (let col = 0; col < cols; col += most) {
-        const count = Math.min(most, cols - col);
-        copyIn(region, DATA, input, start + col, count);
-        kernel.expSum(DATA, DATA, count, max, sums);
+      for (let at = row * cols; at < end; at += pieceCols) {
+        const count = Math.min(pieceCols, end - at);
+        copyIn(region, DATA, input, at, count);
+        kernel.sumTerms(DATA, DATA, count, WORK);
+        copyOut(region, DATA, out, at, count);
       }
-      for (let col = 0; col < cols; col += most) {
-        const count = Math.min(most, cols - col);
-        copyIn(region, DATA, input, start + col, count);
-        kernel.expSum(DATA, DATA, count, max, unusedSums);
-        kernel.scale(DATA, count, max, sums);
-        copyOut(region, DATA, out, start + col, count);
+      kernel.findFactor(WORK);
+      for (let at = row * cols; at < end; at += pieceCols) {
+        const count = Math.min(pieceCols, end - at);
+        copyIn(region, DATA, out, at, count);
+        kernel.scale(DATA, count, WORK);
+        copyOut(region, DATA, out, at, count);
       }
     }
   }
 
   return {
     softmax(input, out, rows, cols) {
-      const arena = arenas.get(bufferOf(input));
-      if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
+      if (byteOffsetOf(input) >= DATA) {
+        const arena = arenas.get(bufferOf(input));
+        if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
+      }
       scratch ??= createRegion(module, scratchBytes);
       if (cols <= capacity) inBlocks(scratch, input, out, rows, cols);
-      else inPieces(scratch, input, out, rows, cols);
+      else inPieces(scratch, isShared(input) ? copied("softmax", input) : input, out, rows, cols);
     },
     createArena(byteLength) {
       const region = createRegion(module, byteLength);

@@ -26,10 +26,11 @@ export interface Kernel {
   readonly WORK_BYTES: { readonly value: number };
   fuses(x: number): number;
   softmax(src: number, dst: number, rows: number, cols: number, work: number): void;
-  rowMax(src: number, cols: number): number;
-  clearSums(sums: number): void;
-  expSum(src: number, dst: number, cols: number, max: number, sums: number): void;
-  scale(dst: number, cols: number, max: number, sums: number): void;
+  begin(slot: number): void;
+  findMax(src: number, cols: number, slot: number): void;
+  sumTerms(src: number, dst: number, cols: number, slot: number): void;
+  findFactor(slot: number): void;
+  scale(dst: number, cols: number, slot: number): void;
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */

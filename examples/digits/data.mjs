@@ -26,6 +26,6 @@ export function loadDigits() {
 
 function joined({ pixels, labels }) {
   const rows = new Float32Array(labels.length * PIXELS);
-  pixels.forEach((picture, row) => rows.set(picture, row * PIXELS));
+  for (const [row, picture] of pixels.entries()) rows.set(picture, row * PIXELS);
   return { pixels: rows, labels: Uint8Array.from(labels) };
 }

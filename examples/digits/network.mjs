@@ -1,16 +1,25 @@
 // The network: 784 pixels → 64 hidden units with ReLU → 10 logits. All its parameters are one Float32Array,
 // and weights.bin is that array, little endian.
+import { readFileSync, writeFileSync } from "node:fs";
 import { CLASSES, PIXELS } from "./data.mjs";
 
 const HIDDEN = 64;
 const PARAMETERS = (PIXELS + 1) * HIDDEN + (HIDDEN + 1) * CLASSES;
 
-export const WEIGHTS_FILE = new URL("weights.bin", import.meta.url);
+const WEIGHTS_FILE = new URL("weights.bin", import.meta.url);
 
 export function networkOf(parameters = new Float32Array(PARAMETERS)) {
   const hidden = layerOf(parameters, 0, PIXELS, HIDDEN);
   const output = layerOf(parameters, (PIXELS + 1) * HIDDEN, HIDDEN, CLASSES);
   return { parameters, hidden, output };
+}
+
+export function trainedNetwork() {
+  return networkOf(new Float32Array(Uint8Array.from(readFileSync(WEIGHTS_FILE)).buffer));
+}
+
+export function save(network) {
+  writeFileSync(WEIGHTS_FILE, new Uint8Array(network.parameters.buffer));
 }
 
 /** A row of weights for each input, then the biases: views into `parameters`. */

@@ -1,0 +1,144 @@
+// A worker of sweep.mjs. A job is a run of floats in rising order and the maximum of the row they are taken to lie in; the
+// answer is what each binary's exp did to them. exp in float64 is good to 2^−53, a billionth of a float32 ULP.
+
+import { readFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+
+const CHUNK = 2 ** 16;
+const SLOT = 2048; // a row's state between the passes
+const MAX = 4096; // a row of one element, the maximum
+const SRC = 65536;
+const DST = SRC + 4 * CHUNK;
+
+/** exp may be given as 0 below the first, and must be below the second (DESIGN.md, "Numbers"). */
+const MAY_BE_ZERO = 2 ** -125;
+const MUST_BE_ZERO = 2 ** -127;
+
+/** From here on, a row is first moved by its maximum (assembly/exp.ts). */
+const FAR = 256;
+
+/** Other maxima: x from this far below the maximum up to it. All is 0 below. */
+const DEPTH = 90;
+
+const kernels = workerData.names.map((name) => {
+  const memory = new WebAssembly.Memory({ initial: (DST + 4 * CHUNK) / 65536 });
+  const module = new WebAssembly.Module(readFileSync(new URL(`../build/${name}.wasm`, import.meta.url)));
+  const { begin, findMax, sumTerms } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const largest = new Float32Array(memory.buffer, MAX, 1);
+  const xs = new Float32Array(memory.buffer, SRC, CHUNK);
+  const es = new Float32Array(memory.buffer, DST, CHUNK);
+  /** The first two passes of a long row (assembly/wide.ts), of which `xs` is a piece. */
+  const run = (count, max) => {
+    largest[0] = max;
+    begin(SLOT);
+    findMax(MAX, 1, SLOT);
+    sumTerms(SRC, DST, count, SLOT);
+  };
+  const single = (x, max) => {
+    xs[0] = x;
+    run(1, max);
+    return es[0];
+  };
+  return { name, xs, es, run, single };
+});
+
+const input = new Float32Array(CHUNK);
+const inputBits = new Int32Array(input.buffer);
+const truth = new Float64Array(CHUNK);
+const truthBits = new Int32Array(truth.buffer);
+const perSpacing = new Float64Array(CHUNK);
+
+/** 1 / (distance of neighbouring float32 numbers), by the biased exponent of a double. */
+const PER_SPACING = Float64Array.from({ length: 2047 }, (_, biased) => 2 ** (23 - Math.max(biased - 1023, -126)));
+
+parentPort.on("message", (job) => {
+  const found = kernels.map((kernel) => ({
+    max: job.max,
+    count: job.count,
+    compared: 0,
+    maxUlp: 0,
+    witness: 0,
+    misrounded: 0,
+    breaks: 0,
+    firstBreak: undefined,
+    zeroTooEarly: 0,
+    zeroTooLate: 0,
+    notNumbers: 0,
+    largestZero: -Infinity,
+    smallestNonZero: Infinity,
+    atZero: kernel.single(0, 0),
+    atMinusZero: kernel.single(-0, 0),
+    previous: valueBefore(kernel, job),
+  }));
+  const far = Math.abs(job.max) >= FAR ? Math.fround(job.max) : 0;
+  const scale = scaleOf(job.max, far);
+  for (let first = 0; first < job.count; first += CHUNK) {
+    const count = Math.min(CHUNK, job.count - first);
+    if (job.start === undefined) fillBelow(job, first, count);
+    else fillFrom(job.start + first * job.stride, job.stride, count);
+    fillTruth(count, far, scale);
+    kernels.forEach((kernel, which) => {
+      kernel.xs.set(input);
+      kernel.run(count, job.max);
+      compare(kernel.es, count, found[which]);
+    });
+  }
+  parentPort.postMessage(Object.fromEntries(kernels.map(({ name }, which) => [name, found[which]])));
+});
+
+/** Order must also hold across the border of two jobs. */
+function valueBefore({ single }, { start, stride, max }) {
+  if (start === undefined || start <= -0x7f800001) return 0;
+  fillFrom(start - stride, stride, 1);
+  return single(input[0], max);
+}
+
+/** 2^−N, with N as the kernel chose it. */
+function scaleOf(max, far) {
+  const x = Math.fround(max);
+  return 2 ** Math.round(Math.log2(kernels[0].single(x, x)) - (x - far) * Math.LOG2E);
+}
+
+function fillFrom(start, stride, count) {
+  for (let i = 0; i < count; i++) {
+    const order = start + i * stride;
+    inputBits[i] = order >= 0 ? order : ~order | 0x80000000;
+  }
+}
+
+function fillBelow({ max, count: all }, first, count) {
+  for (let i = 0; i < count; i++) input[i] = max - DEPTH * (1 - (first + i) / (all - 1));
+}
+
+function fillTruth(count, far, scale) {
+  for (let i = 0; i < count; i++) truth[i] = Math.exp(input[i] - far) * scale;
+  for (let i = 0; i < count; i++) perSpacing[i] = PER_SPACING[truthBits[2 * i + 1] >>> 20];
+}
+
+function compare(es, count, found) {
+  let { previous, maxUlp, misrounded, compared } = found;
+  for (let i = 0; i < count; i++) {
+    const e = es[i];
+    if (e < previous) {
+      found.breaks++;
+      found.firstBreak ??= input[i];
+    }
+    previous = e;
+    if (e === 0) {
+      if (truth[i] >= MAY_BE_ZERO) found.zeroTooEarly++;
+      if (input[i] > found.largestZero) found.largestZero = input[i];
+      continue;
+    }
+    const ulp = Math.abs(e - truth[i]) * perSpacing[i];
+    compared++;
+    if (ulp > 0.5) misrounded++;
+    if (ulp > maxUlp) {
+      maxUlp = ulp;
+      found.witness = input[i];
+    }
+    if (e !== e) found.notNumbers++;
+    if (truth[i] < MUST_BE_ZERO) found.zeroTooLate++;
+    if (input[i] < found.smallestNonZero) found.smallestNonZero = input[i];
+  }
+  Object.assign(found, { previous, maxUlp, misrounded, compared });
+}

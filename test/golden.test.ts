@@ -1,0 +1,49 @@
+// Accuracy against golden values: softmax in integer arithmetic of 512 bits, rounded to 20 digits (golden/README.md).
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { onEveryBackend } from "./engines.js";
+import { BOUND, ulpError } from "./ulp.js";
+
+interface Case {
+  readonly id: string;
+  readonly cols: number;
+  readonly rows: number;
+  /** Float32 as 8 hexadecimal digits each. */
+  readonly inputBits: string;
+  readonly softmax: readonly string[];
+}
+
+const folder = new URL("./golden/", import.meta.url);
+const CASES = JSON.parse(readFileSync(new URL("golden.json", folder), "utf8")) as readonly Case[];
+
+function floatsOf(inputBits: string): Float32Array {
+  const words = inputBits.match(/.{8}/g)!.map((digits) => Number.parseInt(digits, 16));
+  return new Float32Array(Uint32Array.from(words).buffer);
+}
+
+test("golden.json is what generate.mjs makes", () => {
+  const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL("generate.mjs", folder)), "--check"]);
+  expect(status, String(stderr)).toBe(0);
+  expect(CASES.length).toBeGreaterThan(50);
+});
+
+onEveryBackend("golden values", (engine, name) => {
+  test.each(CASES.map((golden) => [golden.id, golden] as const))("%s", (_, { rows, cols, inputBits, softmax }) => {
+    const input = floatsOf(inputBits);
+    expect([input.length, softmax.length]).toEqual([rows * cols, rows * cols]);
+    const wanted = softmax.map(Number);
+    const got = engine.softmax(input, { cols });
+    const tooFar: string[] = [];
+    for (let row = 0; row < rows; row++) {
+      const largest = Math.max(...wanted.slice(row * cols, (row + 1) * cols));
+      for (let i = row * cols; i < (row + 1) * cols; i++) {
+        const ulp = ulpError(got[i]!, wanted[i]!, wanted[i]! / largest);
+        if (!(ulp <= BOUND[name])) tooFar.push(`input ${input[i]}, got ${got[i]}, want ${softmax[i]}, off by ${ulp} ULP`);
+      }
+    }
+    expect(tooFar).toEqual([]);
+  });
+});

@@ -1,0 +1,17 @@
+// The suite runs against the built package, by its name, as a user's code would.
+
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const build = fileURLToPath(new URL("./build/", import.meta.url));
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    alias: { "softmax-wasm": `${build}esm/index.js` },
+    // Node itself runs the package, as it was built: vite does not transform it.
+    server: { deps: { external: [/\/build\//] } },
+    setupFiles: ["test/matchers.ts"],
+    testTimeout: 60_000, // no assertion on time: a slow machine is not an error
+  },
+});
