@@ -5,7 +5,7 @@ import { WORK_BYTES_BESIDE, WORK_BYTES_PER_COL, softmaxNarrow } from "./narrow";
 import { softmaxWide } from "./wide";
 
 export { fuses } from "./exp";
-export { begin, findFactor, findMax, scale, sumTerms } from "./wide";
+export { begin, findFactors, findMax, findShifts, scale, sumTerms } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
 export const VERSION: i32 = 1;
@@ -14,7 +14,7 @@ export const VERSION: i32 = 1;
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
-export const NARROW_COLS: i32 = 128;
+export const NARROW_COLS: i32 = 64;
 
 /** What `work` must hold, in bytes. */
 export const WORK_BYTES: i32 = WORK_BYTES_PER_COL * NARROW_COLS + WORK_BYTES_BESIDE;

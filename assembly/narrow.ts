@@ -18,7 +18,7 @@ import {
 import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
 
 const GROUP_ROWS: i32 = 4;
-const BATCH_GROUPS: i32 = 4;
+const BATCH_GROUPS: i32 = 8;
 
 /** Bytes of work area that a column takes, and that a batch takes beside its columns. */
 export const WORK_BYTES_PER_COL: i32 = 16 * BATCH_GROUPS;

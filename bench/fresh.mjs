@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 
 export function inFreshProcess(file, argument) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path, JSON.stringify(argument)], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path, JSON.stringify(argument)], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`${file} failed: ${stderr.trim().split("\n").at(-1)}`);
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }

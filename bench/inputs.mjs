@@ -50,7 +50,8 @@ export const hurtful = [
   {
     name: "half masked",
     why: "every second logit is −∞ (attention masks); those outputs are 0",
-    make: (rows, cols, random) => filled(rows * cols, (i) => (i % cols > 0 && i % 2 === 0 ? -Infinity : 8 * random() - 4)),
+    make: (rows, cols, random) =>
+      filled(rows * cols, (i) => (i % cols > 0 && i % 2 === 0 ? -Infinity : 8 * random() - 4)),
   },
   {
     name: "all masked",

@@ -27,6 +27,7 @@ export function install(name) {
   if (wanted.every(([dependency, version]) => installed[dependency] === version)) return;
   console.error(`installing ${wanted.map((pair) => pair.join("@")).join(", ")} into bench/${name} (once) …`);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund"];
-  const { status } = spawnSync("npm", ["ci", ...flags], { cwd: folder, stdio: ["ignore", "ignore", "inherit"] });
+  const options = { cwd: folder, stdio: ["ignore", "ignore", "inherit"], shell: process.platform === "win32" };
+  const { status } = spawnSync("npm", ["ci", ...flags], options);
   if (status !== 0) throw new Error(`npm ci failed in bench/${name}`);
 }

@@ -17,7 +17,7 @@ const inArena = (backend) => ({
   isOurs: true,
   backend,
   includes: "one call for the whole batch; input and output lie in one arena of the engine, apart from each other",
-  async prepare(rows, cols, input) {
+  async prepare(_rows, cols, input) {
     const engine = await engineOf(backend);
     const arena = engine.createArena(8 * input.length + 32);
     const logits = arena.alloc(input.length);
@@ -36,7 +36,7 @@ const inArrays = (backend) => ({
   isOurs: true,
   backend,
   includes: "one call for the whole batch; input and output are ordinary Float32Arrays, all copies included",
-  async prepare(rows, cols, input) {
+  async prepare(_rows, cols, input) {
     const engine = await engineOf(backend);
     const out = new Float32Array(input.length);
     return { run: () => engine.softmax(input, { cols, out }), output: () => out, dispose() {} };

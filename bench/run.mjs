@@ -16,7 +16,7 @@ import * as first from "./sections/first.mjs";
 import * as gridSection from "./sections/grid.mjs";
 import * as hurt from "./sections/hurt.mjs";
 import { firstShapes, grid, hurtShapes, label } from "./shapes.mjs";
-import { runnable, systems as allSystems } from "./systems.mjs";
+import { systems as allSystems, runnable } from "./systems.mjs";
 
 const sections = { grid: gridSection, call, hurt, first, crossover };
 const ROOT = new URL("../", import.meta.url);
@@ -41,7 +41,8 @@ for (const word of flags.only) {
   else if (allSystems.some(({ name }) => name.includes(word))) only.systems.push(word);
   else throw new Error(`--only ${word}: no section, shape or system has that in its name`);
 }
-const wants = (words, name) => words.length === 0 || words.some((word) => name.includes(word));
+const wants = (words, name) =>
+  words.length === 0 || words.some((word) => (labels.includes(word) ? name === word : name.includes(word)));
 
 const started = new Date();
 progress("loading every system");
@@ -62,7 +63,6 @@ if (flags.record) writeRecord();
 
 /** What the figures depend on. */
 async function describe(systems) {
-  const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
   const { defaultEngine } = await import("../build/esm/index.js");
   const { backend, reason } = defaultEngine();
   const kernels = ["simd", "relaxed"].map((name) => {
@@ -77,7 +77,7 @@ async function describe(systems) {
     cores: cpus().length,
     platform: `${process.platform} ${process.arch}`,
     loadAtStart: loadavg()[0],
-    commit: git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "--", "src", "assembly") ? " + changes" : ""),
+    commit: commit(),
     defaultBackend: { backend, reason },
     kernels: Object.fromEntries(kernels),
     rivals: versionsIn("peers"),
@@ -85,12 +85,26 @@ async function describe(systems) {
   };
 }
 
+function commit() {
+  const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--", "src", "assembly") !== "";
+    return git("rev-parse", "--short", "HEAD") + (changed ? " + changes" : "");
+  } catch {
+    return "unknown";
+  }
+}
+
 function printEnvironment(environment, present, absent) {
   const { date, node, v8, cpu, cores, platform, commit, defaultBackend, kernels, loadAtStart } = environment;
   heading(`softmax-wasm bench${flags.quick ? ", quick" : ""}`);
   console.log(`  ${date}   Node ${node}   V8 ${v8}   ${cpu}, ${cores} cores   ${platform}   commit ${commit}`);
   console.log(`  default back end: ${defaultBackend.backend} (${defaultBackend.reason})`);
-  console.log(`  kernels: ${Object.entries(kernels).map(([name, { bytes }]) => `${name} ${bytes} bytes`).join(", ")}`);
+  console.log(
+    `  kernels: ${Object.entries(kernels)
+      .map(([name, { bytes }]) => `${name} ${bytes} bytes`)
+      .join(", ")}`,
+  );
   console.log(`  load when it started: ${loadAtStart.toFixed(2)} (0 is a quiet machine)`);
   heading("What a timing includes");
   for (const { name, includes } of present) console.log(`  ${name}: ${includes}`);
@@ -107,7 +121,7 @@ function writeRecord() {
   console.log(`record: ${fileURLToPath(new URL(name, folder))}`);
 }
 
-/** Six significant digits are more than any of these figures has. */
+/** Five significant digits are more than any of these figures has. */
 function rounded(_key, value) {
-  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 }

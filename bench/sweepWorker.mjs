@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
 const CHUNK = 2 ** 16;
-const SLOT = 2048; // a row's state between the passes
+const SLOT = 2048; // the state of four rows between the passes; ours is row 0
 const MAX = 4096; // a row of one element, the maximum
 const SRC = 65536;
 const DST = SRC + 4 * CHUNK;
@@ -23,16 +23,17 @@ const DEPTH = 90;
 const kernels = workerData.names.map((name) => {
   const memory = new WebAssembly.Memory({ initial: (DST + 4 * CHUNK) / 65536 });
   const module = new WebAssembly.Module(readFileSync(new URL(`../build/${name}.wasm`, import.meta.url)));
-  const { begin, findMax, sumTerms } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const { begin, findMax, findShifts, sumTerms } = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const largest = new Float32Array(memory.buffer, MAX, 1);
   const xs = new Float32Array(memory.buffer, SRC, CHUNK);
   const es = new Float32Array(memory.buffer, DST, CHUNK);
-  /** The first two passes of a long row (assembly/wide.ts), of which `xs` is a piece. */
+  /** The first two passes of a long row of which `xs` is a piece, as src/place.ts does them. */
   const run = (count, max) => {
     largest[0] = max;
     begin(SLOT);
-    findMax(MAX, 1, SLOT);
-    sumTerms(SRC, DST, count, SLOT);
+    findMax(MAX, 1, SLOT, 0);
+    findShifts(SLOT);
+    sumTerms(SRC, DST, count, SLOT, 0);
   };
   const single = (x, max) => {
     xs[0] = x;
@@ -136,7 +137,7 @@ function compare(es, count, found) {
       maxUlp = ulp;
       found.witness = input[i];
     }
-    if (e !== e) found.notNumbers++;
+    if (Number.isNaN(e)) found.notNumbers++;
     if (truth[i] < MUST_BE_ZERO) found.zeroTooLate++;
     if (input[i] < found.smallestNonZero) found.smallestNonZero = input[i];
   }

@@ -54,7 +54,7 @@ export function judge({ rows, cols, values, negligible }, output) {
         if (ulp > maxUlp) maxUlp = ulp;
         if (error <= WRONG * right || ulp <= 1) continue;
       } else if (given >= 0 && error <= least) continue;
-      else if (right !== right && given !== given) continue;
+      else if (Number.isNaN(right) && Number.isNaN(given)) continue;
       return { wrong: `row ${row}, column ${i % cols}: ${given} in place of ${right}` };
     }
     const off = Math.abs(sum - 1);

@@ -1,7 +1,7 @@
 // Every error an argument can cause is raised here, before anything the caller can see is written. Options are read once,
 // own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
-import { bufferOf, byteOffsetOf, isDetached, kindOf, lengthOf, setFloats } from "./intrinsics.js";
+import { bufferOf, byteOffsetOf, isDetached, isShared, kindOf, lengthOf, setFloats } from "./intrinsics.js";
 
 /** The `code` of every error this library throws. They do not change between versions; messages may. */
 export type SoftmaxErrorCode =
@@ -99,7 +99,10 @@ export interface SoftmaxOptions {
   readonly out?: Float32Array | undefined;
 }
 
-/** A checked call. One record serves all calls (no garbage); it is filled after the last of the caller's code has run. */
+/**
+ * A checked call. One record serves all calls (no garbage): filled after the last of the caller's code has run, and to be
+ * emptied by `taken` before anything else happens, lest it keep the caller's arrays alive.
+ */
 export interface Call {
   input: Float32Array;
   out: Float32Array;
@@ -107,7 +110,13 @@ export interface Call {
   cols: number;
 }
 
-const call = {} as Call;
+const NOTHING = new Float32Array(0);
+const call: Call = { input: NOTHING, out: NOTHING, rows: 0, cols: 0 };
+
+export function taken(): void {
+  call.input = NOTHING;
+  call.out = NOTHING;
+}
 
 export function checkCall(what: string, input: unknown, options: unknown): Call {
   let cols: unknown;
@@ -130,7 +139,7 @@ export function checkCall(what: string, input: unknown, options: unknown): Call 
   if (out !== undefined) checkFloats(what, "out", out);
   if (shape !== undefined) {
     if (cols !== undefined) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "cols" and "shape" exclude each other`);
-    cols = lastAxis(what, input, shape, axis);
+    cols = lastAxis(what, attachedLength(what, "input", input), shape, axis);
   } else if (axis !== undefined) {
     fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "axis" needs "shape"`);
   }
@@ -152,8 +161,8 @@ export function checkCall(what: string, input: unknown, options: unknown): Call 
   return call;
 }
 
-/** The length of the last axis of `shape`, which must describe `input` and be the one that `axis` names. */
-function lastAxis(what: string, input: Float32Array, shape: unknown, axis: unknown): number {
+/** The length of the last axis of `shape`, which must have `length` elements; `axis` must name that axis. */
+function lastAxis(what: string, length: number, shape: unknown, axis: unknown): number {
   if (!Array.isArray(shape))
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "shape" expected an array of numbers, got ${named(shape)}`);
   const rank = shape.length;
@@ -168,22 +177,20 @@ function lastAxis(what: string, input: Float32Array, shape: unknown, axis: unkno
   const along = axis === undefined ? -1 : checkCount(what, "axis", axis, -Math.max(rank, 1), Math.max(rank, 1) - 1);
   if (along !== -1 && along !== Math.max(rank, 1) - 1)
     fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "axis" expected the last axis, got ${along}`);
-  if (size !== lengthOf(input))
-    fail(
-      RangeError,
-      "ERR_SOFTMAX_LENGTH",
-      `${what}: "input" expected length ${size} for the shape, got ${lengthOf(input)}`,
-    );
+  if (size !== length)
+    fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "input" expected length ${size} for the shape, got ${length}`);
   return last;
 }
 
 /**
  * Whether `out` covers a part of the input, which must then be copied before anything is written. (The same view is no
  * clash: rows are read before they are written.) Buffers are compared last: asking for one takes 13 ns.
+ * Two buffers that are shared may be the same memory, received twice.
  */
 function overlap(input: Float32Array, out: Float32Array, length: number): boolean {
   const distance = byteOffsetOf(out) - byteOffsetOf(input);
-  return distance !== 0 && Math.abs(distance) < 4 * length && bufferOf(input) === bufferOf(out);
+  if (distance === 0 || Math.abs(distance) >= 4 * length) return false;
+  return bufferOf(input) === bufferOf(out) || (isShared(input) && isShared(out));
 }
 
 /** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */
@@ -240,7 +247,7 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
       else unknownOption(what, name);
     }
   }
-  backend ??= "auto";
+  if (backend === undefined) backend = "auto";
   if (!BACKENDS.includes(backend)) {
     const [Class, code] = typeof backend === "string" ? ([RangeError, "ERR_SOFTMAX_VALUE"] as const) : ([TypeError, "ERR_SOFTMAX_TYPE"] as const);
     fail(Class, code, `${what}: "backend" expected "auto", "relaxed", "simd" or "js", got ${named(backend)}`);

@@ -1,7 +1,7 @@
 // The spine: caller's array → check → place → kernel → result.
 
 import { type BackendName, type Selection, select, selectSync } from "./backend.js";
-import { checkCall, checkCount, checkEngineOptions, codeOf, fail } from "./check.js";
+import { checkCall, checkCount, checkEngineOptions, codeOf, fail, taken } from "./check.js";
 import type { EngineOptions, SoftmaxOptions } from "./check.js";
 import { type Arena, MAX_BYTES } from "./memory.js";
 import type { Backend } from "./place.js";
@@ -31,8 +31,9 @@ export class Engine {
 
   /** {@link softmax}, on this engine. */
   softmax(input: Float32Array, options?: SoftmaxOptions): Float32Array {
-    this.#alive("softmax");
     const { input: logits, out, rows, cols } = checkCall("softmax", input, options);
+    taken();
+    this.#alive("softmax"); // after the last of the caller's code: a getter may have disposed of the engine
     try {
       if (rows > 0) this.#backend.softmax(logits, out, rows, cols);
     } catch (cause) {

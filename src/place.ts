@@ -28,15 +28,11 @@ export const jsBackend: Backend = {
  */
 const CALL_BYTES = 2 ** 20;
 
-/** A block stays in the L2 cache with room for what is read and written beside it, whatever the size of the scratch. */
-const BLOCK_BYTES = 2 ** 18;
-
 export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   const capacity = Math.floor(scratchBytes / 4);
-  const blockElements = Math.min(capacity, BLOCK_BYTES / 4);
-  /** Whole blocks of the kernel's loop, so that the sums of a row in pieces have the bits of the uncut row's. */
-  const pieceCols = blockElements - (blockElements % 16);
+  /** A row in pieces is cut where the kernel's sums pause anyway (assembly/wide.ts), and so keeps the uncut row's bits. */
+  const pieceCols = capacity - (capacity % 256);
   let scratch: Region | undefined = first;
 
   function inPlace({ kernel }: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
@@ -49,9 +45,9 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       kernel.softmax(src + row * stride, dst + row * stride, Math.min(most, rows - row), cols, WORK);
   }
 
-  /** As many rows at a time as a block holds; a multiple of four if it can, since the kernel takes four at once. */
+  /** As many rows at a time as the scratch holds; a multiple of four if it can, since the kernel takes four at once. */
   function inBlocks(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const fit = Math.max(1, Math.floor(blockElements / cols));
+    const fit = Math.floor(capacity / cols);
     const most = fit > 4 ? fit - (fit % 4) : fit;
     for (let row = 0; row < rows; row += most) {
       const count = Math.min(most, rows - row);
@@ -70,19 +66,20 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
         copyIn(region, DATA, input, at, count);
-        kernel.findMax(DATA, count, WORK);
+        kernel.findMax(DATA, count, WORK, 0);
       }
+      kernel.findShifts(WORK);
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
         copyIn(region, DATA, input, at, count);
-        kernel.sumTerms(DATA, DATA, count, WORK);
+        kernel.sumTerms(DATA, DATA, count, WORK, 0);
         copyOut(region, DATA, out, at, count);
       }
-      kernel.findFactor(WORK);
+      kernel.findFactors(WORK);
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
         copyIn(region, DATA, out, at, count);
-        kernel.scale(DATA, count, WORK);
+        kernel.scale(DATA, count, WORK, 0);
         copyOut(region, DATA, out, at, count);
       }
     }

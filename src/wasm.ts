@@ -27,10 +27,11 @@ export interface Kernel {
   fuses(x: number): number;
   softmax(src: number, dst: number, rows: number, cols: number, work: number): void;
   begin(slot: number): void;
-  findMax(src: number, cols: number, slot: number): void;
-  sumTerms(src: number, dst: number, cols: number, slot: number): void;
-  findFactor(slot: number): void;
-  scale(dst: number, cols: number, slot: number): void;
+  findMax(src: number, cols: number, slot: number, row: number): void;
+  findShifts(slot: number): void;
+  sumTerms(src: number, dst: number, cols: number, slot: number, row: number): void;
+  findFactors(slot: number): void;
+  scale(dst: number, cols: number, slot: number, row: number): void;
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */

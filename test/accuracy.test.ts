@@ -6,17 +6,27 @@ import { onEveryBackend } from "./engines.js";
 import { DISTRIBUTIONS, integer, logits, randomFrom, WITH_SEED } from "./random.js";
 
 const SHAPES: readonly (readonly [rows: number, cols: number])[] = [
-  [4000, 2], [2000, 5], [1000, 10], [400, 31], [300, 33], [100, 100], [20, 1000], [2, 50257],
+  [4000, 2],
+  [2000, 5],
+  [1000, 10],
+  [400, 31],
+  [300, 33],
+  [100, 100],
+  [20, 1000],
+  [2, 50257],
 ];
 
 onEveryBackend(`accuracy ${WITH_SEED}`, (engine, name) => {
-  test.each(DISTRIBUTIONS.map((distribution) => [distribution.name, distribution] as const))("%s", (_, distribution) => {
-    const random = randomFrom(1);
-    for (const [rows, cols] of SHAPES) {
-      const input = logits(random, rows * cols, distribution);
-      expect(engine.softmax(input, { cols })).toBeSoftmaxOf(input, cols, name);
-    }
-  });
+  test.each(DISTRIBUTIONS.map((distribution) => [distribution.name, distribution] as const))(
+    "%s",
+    (_, distribution) => {
+      const random = randomFrom(1);
+      for (const [rows, cols] of SHAPES) {
+        const input = logits(random, rows * cols, distribution);
+        expect(engine.softmax(input, { cols })).toBeSoftmaxOf(input, cols, name);
+      }
+    },
+  );
 
   test.each(["N(0, 1)", "U(-10, 10)", "N(1000000, 20)", "U(200, 300)"])("a row of 1048576, %s", (title) => {
     const distribution = DISTRIBUTIONS.find((each) => each.name === title)!;

@@ -9,7 +9,20 @@ import { DISTRIBUTIONS, logits, randomFrom, WITH_SEED } from "./random.js";
 
 /** Narrow and wide, with and without tails, small enough for a loop and not. */
 const SHAPES: readonly (readonly [rows: number, cols: number])[] = [
-  [1, 1], [5, 1], [3, 2], [9, 3], [6, 4], [7, 5], [13, 10], [33, 10], [5, 31], [4, 32], [3, 33], [2, 64], [3, 100], [2, 1000],
+  [1, 1],
+  [5, 1],
+  [3, 2],
+  [9, 3],
+  [6, 4],
+  [7, 5],
+  [13, 10],
+  [33, 10],
+  [5, 31],
+  [4, 32],
+  [3, 33],
+  [2, 64],
+  [3, 100],
+  [2, 1000],
 ];
 
 const EACH_SHAPE = SHAPES.map(([rows, cols]) => ({ rows, cols, title: `${rows} × ${cols}` }));
@@ -92,7 +105,9 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
           engine.softmax(source, { cols, out: source });
           expect(source).toEqualBitForBit(expected);
           const rest = whole.length - 2 * rows * cols;
-          expect(whole.filter((x) => x === 7).length, "elements of the arena that are not ours").toBeGreaterThanOrEqual(rest);
+          expect(whole.filter((x) => x === 7).length, "elements of the arena that are not ours").toBeGreaterThanOrEqual(
+            rest,
+          );
         }
       const inside = arena.alloc(rows * cols);
       inside.set(input);
@@ -115,9 +130,13 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
 
     test("out overlaps the input: as if it had been copied first", () => {
       const length = rows * cols;
+      arena.reset();
       for (const shift of new Set([1, 4, cols, 4 * cols, length - 1]))
-        for (const place of [new Float32Array(2 * length + 8), (arena.reset(), arena.alloc(2 * length + 8))])
-          for (const [from, to] of [[0, shift], [shift, 0]] as const) {
+        for (const place of [new Float32Array(2 * length + 8), arena.alloc(2 * length + 8)])
+          for (const [from, to] of [
+            [0, shift],
+            [shift, 0],
+          ] as const) {
             if (Math.max(from, to) + length > place.length) continue;
             const source = place.subarray(from, from + length);
             const target = place.subarray(to, to + length);
@@ -131,7 +150,11 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
     });
 
     test("shape and axis say the same as cols", () => {
-      const ways: SoftmaxOptions[] = [{ shape: [rows, cols] }, { shape: [rows, cols], axis: -1 }, { shape: [rows, cols], axis: 1 }];
+      const ways: SoftmaxOptions[] = [
+        { shape: [rows, cols] },
+        { shape: [rows, cols], axis: -1 },
+        { shape: [rows, cols], axis: 1 },
+      ];
       ways.push({ shape: [1, rows, 1, cols], axis: 3 });
       if (rows === 1) ways.push({}, { shape: [cols], axis: 0 }, { cols: undefined });
       for (const way of ways) expect(engine.softmax(input, way), JSON.stringify(way)).toEqualBitForBit(expected);
@@ -178,8 +201,23 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
 
   // Batches larger than the scratch, rows longer than it (1024 elements), and both with ends that fall anywhere.
   test.each([
-    [3000, 1], [1500, 2], [700, 3], [300, 10], [65, 33], [40, 100], [5, 1000], [5, 1023], [5, 1024], [5, 1025],
-    [3, 1039], [3, 1040], [3, 2047], [2, 2048], [2, 5000], [2, 20_000], [1, 100_003],
+    [3000, 1],
+    [1500, 2],
+    [700, 3],
+    [300, 10],
+    [65, 33],
+    [40, 100],
+    [5, 1000],
+    [5, 1023],
+    [5, 1024],
+    [5, 1025],
+    [3, 1039],
+    [3, 1040],
+    [3, 2047],
+    [2, 2048],
+    [2, 5000],
+    [2, 20_000],
+    [1, 100_003],
   ])("a scratch of 4096 bytes, the default, and an arena: %i × %i", (rows, cols) => {
     const random = randomFrom(300 + cols);
     for (const distribution of DISTRIBUTIONS) {

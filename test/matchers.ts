@@ -12,7 +12,7 @@ function note(name: BackendName, ulp: number, message: () => string): void {
   if (ulp > (largest.get(name)?.ulp ?? 0)) largest.set(name, { ulp, where: message() });
 }
 
-if (process.env["MEASURE"] !== undefined)
+if (process.env.MEASURE !== undefined)
   afterAll(() => {
     for (const { where } of largest.values()) console.log(`Largest error on ${where}`);
   });

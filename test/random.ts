@@ -4,7 +4,7 @@
 /** Uniform numbers in [0, 1). */
 export type Random = () => number;
 
-export const SEED = Number(process.env["SEED"] ?? 20031) >>> 0;
+export const SEED = Number(process.env.SEED ?? 20031) >>> 0;
 
 /** Appended to the title of a suite, so that whoever sees it fail can run it again. */
 export const WITH_SEED = `(SEED=${SEED})`;

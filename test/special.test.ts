@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
-import { integer, logits, DISTRIBUTIONS, randomFrom, WITH_SEED } from "./random.js";
+import { DISTRIBUTIONS, integer, logits, randomFrom, WITH_SEED } from "./random.js";
 
 const MAX = 3.4028234663852886e38; // the largest float32
 const MIN = 2 ** -149; // the smallest one above 0
@@ -76,7 +76,15 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
 
   test("0 rows, 0 columns", () => {
     const empty = new Float32Array(0);
-    for (const options of [undefined, {}, { cols: 0 }, { cols: 7 }, { shape: [0] }, { shape: [3, 0] }, { shape: [0, 4] }])
+    for (const options of [
+      undefined,
+      {},
+      { cols: 0 },
+      { cols: 7 },
+      { shape: [0] },
+      { shape: [3, 0] },
+      { shape: [0, 4] },
+    ])
       expect(engine.softmax(empty, options)).toEqual(empty);
     expect(engine.softmax(empty, { out: empty })).toBe(empty);
   });

@@ -39,5 +39,8 @@ const system = (ending, includes) => ({
 
 export default [
   system("read", "tf.softmax of a tensor uploaded beforehand, dataSync, and the release of the previous result"),
-  system("kept", "tf.softmax of a tensor uploaded beforehand, and the release of the previous result, which is not read"),
+  system(
+    "kept",
+    "tf.softmax of a tensor uploaded beforehand, and the release of the previous result, which is not read",
+  ),
 ];

@@ -13,7 +13,8 @@ function softmax(row) {
 export default [
   {
     name: "transformers.js loop",
-    includes: "one call of the helper per row, on a view of the row; each result is a new array and is dropped, not gathered",
+    includes:
+      "one call of the helper per row, on a view of the row; each result is a new array and is dropped, not gathered",
     prepare(rows, cols, input) {
       const rowAt = (row) => softmax(input.subarray(row * cols, (row + 1) * cols));
       let last;

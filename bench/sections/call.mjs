@@ -10,6 +10,7 @@ export async function run({ quick, systems }) {
   const budget = quick ? { rounds: 7, milliseconds: 4 } : { rounds: 25, milliseconds: 10 };
   const backends = new Set(systems.flatMap(({ backend }) => backend ?? []));
   const results = [];
+  if (backends.size === 0) return results;
   for (const backend of backends) {
     progress(`calls: ${backend}`);
     const columns = inFreshProcess("sections/callInChild.mjs", { backend, budget });

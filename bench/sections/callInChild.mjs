@@ -34,7 +34,8 @@ for (const { cols } of callShapes) {
   const times = await interleaved(tasks, { ...budget, seed: cols });
   for (const array of [out, arenaOut])
     for (let i = 0; i < cols; i++)
-      if (!(Math.abs(array[i] - loopOut[i]) <= 1e-3 * loopOut[i])) throw new Error(`${backend} is wrong on ${cols} columns`);
+      if (!(Math.abs(array[i] - loopOut[i]) <= 1e-3 * loopOut[i]))
+        throw new Error(`${backend} is wrong on ${cols} columns`);
   results.push({ cols, times: Object.fromEntries(times) });
 }
 console.log(JSON.stringify(results));

@@ -82,7 +82,10 @@ function build(name, narrowCols) {
       writeFileSync(path, readFileSync(path, "utf8").replace(CONSTANT, `$1${narrowCols}`));
     }
     const compiler = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
-    const { status, stderr } = spawnSync(process.execPath, [compiler, "--target", name], { cwd: folder, encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, [compiler, "--target", name], {
+      cwd: folder,
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(`asc failed: ${stderr}`);
     return new WebAssembly.Module(readFileSync(join(folder, "build", `${name}.wasm`)));
   } finally {

@@ -17,4 +17,6 @@ for (let call = 2; call < 10; call++) await run();
 const beforeTenth = performance.now();
 await run();
 const tenth = performance.now() - beforeTenth;
-process.stdout.write(`${JSON.stringify({ prepare: prepared - start, first: ran - prepared, tenth })}\n`, () => process.exit());
+process.stdout.write(`${JSON.stringify({ prepare: prepared - start, first: ran - prepared, tenth })}\n`, () =>
+  process.exit(),
+);

@@ -53,16 +53,27 @@ async function measureSystem(system, { rows, cols }, budget) {
     const ratio = speedup(ordinary, samples);
     return { name, ratio, met: ratio <= HURT_MOST };
   });
-  return { name: system.name, isOurs: system.isOurs === true, nsPerElement: ordinary && spread(ordinary, 1e6 / (rows * cols)), cases };
+  return {
+    name: system.name,
+    isOurs: system.isOurs === true,
+    nsPerElement: ordinary && spread(ordinary, 1e6 / (rows * cols)),
+    cases,
+  };
 }
 
 function print({ rows, cols, why, systems }) {
   heading(`Inputs that hurt, ${label({ rows, cols })} (${why}): time beside that of ordinary logits`);
-  const cell = ({ ratio, wrong, met }, isOurs) => (wrong === undefined ? `×${short(ratio)}${isOurs && !met ? " MISSED" : ""}` : "wrong");
+  const cell = ({ ratio, wrong, met }, isOurs) =>
+    wrong === undefined ? `×${short(ratio)}${isOurs && !met ? " MISSED" : ""}` : "wrong";
   table(
     ["", "ordinary, ns/element", ...hurtful.map(({ name }) => name)],
-    systems.map(({ name, isOurs, nsPerElement, cases }) => [name, short(nsPerElement?.median), ...cases.map((one) => cell(one, isOurs))]),
+    systems.map(({ name, isOurs, nsPerElement, cases }) => [
+      name,
+      short(nsPerElement?.median),
+      ...cases.map((one) => cell(one, isOurs)),
+    ]),
   );
   for (const { name, cases } of systems)
-    for (const { name: input, wrong } of cases) if (wrong !== undefined) console.log(`  ${name}, ${input}: not timed, wrong: ${wrong}`);
+    for (const { name: input, wrong } of cases)
+      if (wrong !== undefined) console.log(`  ${name}, ${input}: not timed, wrong: ${wrong}`);
 }

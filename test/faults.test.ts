@@ -1,0 +1,212 @@
+// What happens where WebAssembly is missing, forbidden, out of memory, or fails in the middle of a call. The global is
+// replaced while a call runs, and put back.
+
+import { createEngine, createEngineSync, type Engine, type EngineOptions } from "softmax-wasm";
+import { afterEach, describe, expect, test } from "vitest";
+import { DATA } from "../build/esm/memory.js";
+import { MUST_RUN, running } from "./engines.js";
+import { backend, fault, refused, rejected } from "./errors.js";
+
+const { WebAssembly: real } = globalThis;
+
+afterEach(() => {
+  globalThis.WebAssembly = real;
+});
+
+function replace(parts: object): void {
+  globalThis.WebAssembly = Object.defineProperties(
+    {},
+    {
+      ...Object.getOwnPropertyDescriptors(real),
+      ...Object.getOwnPropertyDescriptors(parts),
+    },
+  ) as typeof WebAssembly;
+}
+
+const wasmNames = running.map(({ name }) => name).filter((name) => name !== "js");
+const relaxedRuns = wasmNames.includes("relaxed");
+
+/** A constructor that only throws. */
+const throwing = (error: Error) =>
+  class {
+    constructor() {
+      throw error;
+    }
+  };
+
+/** Ways in which WebAssembly cannot be had, and the words in which the reason tells it. */
+const OUTAGES: readonly (readonly [title: string, cut: () => void, cause: string])[] = [
+  ["WebAssembly is missing", () => Reflect.deleteProperty(globalThis, "WebAssembly"), "there is no WebAssembly here"],
+  [
+    "WebAssembly is undefined",
+    () => Object.assign(globalThis, { WebAssembly: undefined }),
+    "there is no WebAssembly here",
+  ],
+  [
+    "compiling is forbidden",
+    () => {
+      const error = new real.CompileError("Wasm code generation disallowed by embedder");
+      replace({ Module: throwing(error), compile: () => Promise.reject(error) });
+    },
+    "Wasm code generation disallowed by embedder",
+  ],
+  [
+    "instantiating fails",
+    () => replace({ Instance: throwing(new real.LinkError("no such import\nat second line")) }),
+    "no such import",
+  ],
+  [
+    "there is no memory",
+    () => replace({ Memory: throwing(new RangeError("could not allocate memory")) }),
+    "could not allocate memory",
+  ],
+];
+
+describe.each(OUTAGES)("%s", (_, cut, cause) => {
+  test("auto falls to js, and says why", async () => {
+    cut();
+    for (const engine of [createEngineSync(), await createEngine()]) {
+      expect(engine.backend).toBe("js");
+      const relaxed = relaxedRuns ? cause : ".*"; // where it does not run anyway, that is the reason
+      expect(engine.reason).toMatch(new RegExp(`^relaxed cannot run: ${relaxed}; simd cannot run: ${cause}$`));
+      expect(engine.softmax(new Float32Array([705, 705]))).toEqual(new Float32Array([0.5, 0.5]));
+      expect(engine.createArena(64).alloc(4)).toHaveLength(4);
+    }
+  });
+
+  test.each(wasmNames)("%s by name is an error that names the cause", async (name) => {
+    cut();
+    const refusal = backend(`createEngine: ${name} cannot run: ${cause}`);
+    expect(refused(() => createEngineSync({ backend: name }), refusal).cause).toBeInstanceOf(Error);
+    await rejected(createEngine({ backend: name }), refusal);
+  });
+
+  test("so is a deterministic engine", async () => {
+    cut();
+    const refusal = backend(`createEngine: simd cannot run: ${cause}`);
+    refused(() => createEngineSync({ deterministic: true }), refusal);
+    await rejected(createEngine({ deterministic: true }), refusal);
+  });
+
+  test("js by name does not mind, and all is well once it is over", async () => {
+    cut();
+    expect(createEngineSync({ backend: "js" }).reason).toBe("js was asked for");
+    await Promise.allSettled([createEngine({ backend: "simd" }), createEngine({ backend: "simd" })]);
+    globalThis.WebAssembly = real;
+    const engines = await Promise.all([createEngine(), createEngine(), createEngine({ backend: "simd" })]);
+    expect(engines.map((engine) => engine.backend)).toEqual([MUST_RUN[0], MUST_RUN[0], "simd"]);
+  });
+});
+
+test("where only relaxed fails, auto takes simd, and says why", async () => {
+  let calls = 0;
+  class Module extends real.Module {
+    constructor(bytes: BufferSource) {
+      if (calls++ === 0) throw new real.CompileError("invalid simd opcode");
+      super(bytes);
+    }
+  }
+  replace({ Module, compile: async (bytes: BufferSource) => new Module(bytes) });
+  for (const make of [async () => createEngineSync(), createEngine]) {
+    calls = 0;
+    const engine = await make();
+    expect([engine.backend, engine.reason]).toEqual(["simd", "relaxed cannot run: invalid simd opcode"]);
+  }
+});
+
+/** Instances whose exports are passed through `change`. */
+function replaceExports(change: (exports: Record<string, unknown>) => object): void {
+  class Instance {
+    readonly exports: object;
+    constructor(module: WebAssembly.Module, imports: WebAssembly.Imports) {
+      this.exports = change({ ...new real.Instance(module, imports).exports });
+    }
+  }
+  replace({ Instance });
+}
+
+test("relaxed is refused where multiply-add is not fused", () => {
+  replaceExports((exports) => ({ ...exports, RELAXED: { value: 1 }, fuses: () => 0 }));
+  const { backend: name, reason } = createEngineSync();
+  expect(name).toBe("js"); // here, simd claims to be relaxed, too
+  expect(reason).toContain("relaxed cannot run: ");
+  expect(reason).toContain("simd cannot run: this machine does not fuse multiply-add");
+});
+
+test("a kernel of another version is refused", () => {
+  replaceExports((exports) => ({ ...exports, VERSION: { value: 999 } }));
+  expect(createEngineSync().reason).toContain("simd cannot run: it is not the kernel of this version of softmax-wasm");
+});
+
+test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what was copied into it", (name) => {
+  const memories: WebAssembly.Memory[] = [];
+  class Memory extends real.Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      memories.push(this);
+    }
+  }
+  replace({ Memory });
+  const engine = createEngineSync({ backend: name, scratchBytes: 2 ** 16 });
+  expect(memories).toHaveLength(1);
+  const size = memories[0]!.buffer.byteLength;
+  expect(size).toBeLessThanOrEqual(2 ** 17);
+  for (const cols of [10, 1000, 100_000]) engine.softmax(new Float32Array(100_000).fill(7), { cols });
+  expect(memories).toHaveLength(1);
+  expect(memories[0]!.buffer.byteLength).toBe(size);
+
+  const leftOver = () => new Float32Array(memories[0]!.buffer, DATA).filter((x) => x !== 0).length;
+  engine.softmax(new Float32Array(7));
+  expect(leftOver()).toBeGreaterThan(0);
+  engine.dispose();
+  expect(leftOver()).toBe(0);
+});
+
+describe.each(wasmNames)("a trap in the middle of a call, on %s", (name) => {
+  const sound = running.find((each) => each.name === name)!.engine;
+
+  /** An engine of which the instances trap at the `call`-th call of a kernel function. */
+  function trapping(call: number, options?: EngineOptions): { engine: Engine; instances: () => number } {
+    let calls = 0;
+    let instances = 0;
+    replaceExports((exports) => {
+      instances++;
+      for (const [key, each] of Object.entries(exports))
+        if (typeof each === "function" && key !== "fuses")
+          exports[key] = (...numbers: unknown[]) => {
+            if (++calls === call) throw new real.RuntimeError("unreachable");
+            return (each as (...numbers: unknown[]) => unknown)(...numbers);
+          };
+      return exports;
+    });
+    return { engine: createEngineSync({ backend: name, ...options }), instances: () => instances };
+  }
+
+  const input = Float32Array.from({ length: 6000 }, (_, i) => Math.sin(i));
+  const failure = fault('softmax: the kernel failed; "out" may be partly written');
+
+  test.each([
+    ["a batch", 3, { cols: 10 }],
+    ["a row in pieces, at its maximum", 2, { cols: 3000 }],
+    ["a row in pieces, at its end", 15, { cols: 3000 }],
+  ])("%s, streamed: an error, and the next call is right", (_, call, layout) => {
+    const { engine, instances } = trapping(call, { scratchBytes: 4096 });
+    const before = instances();
+    const error = refused(() => engine.softmax(input, layout), failure);
+    expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+    expect(engine.softmax(input, layout)).toEqualBitForBit(sound.softmax(input, layout));
+    expect(instances(), "instances made for the next call").toBe(before + 1);
+    expect(engine.backend).toBe(name);
+  });
+
+  test("in an arena: an error, and the next call is right", () => {
+    const { engine } = trapping(1);
+    const array = engine.createArena(2 ** 16).alloc(6000);
+    array.set(input);
+    const out = array.slice();
+    refused(() => engine.softmax(array, { cols: 10, out: array }), failure);
+    array.set(input);
+    expect(engine.softmax(array, { cols: 10, out: array })).toEqualBitForBit(sound.softmax(input, { cols: 10 }));
+    expect(engine.softmax(input, { cols: 10, out })).toEqualBitForBit(sound.softmax(input, { cols: 10 }));
+  });
+});
