@@ -131,7 +131,7 @@ function report() {
     `${name}, ${what}`,
     found.count.toLocaleString("en"),
     found.maxUlp.toFixed(4),
-    described(found.witness) + (found.max === 0 ? "" : ` (max ${found.max})`),
+    described(found.witness) + (found.max === 0 ? "" : ` (max ${Number(found.max.toPrecision(8))})`),
     `${((100 * found.misrounded) / found.compared).toFixed(2)} %`,
     found.breaks,
   ];

@@ -23,6 +23,8 @@ const SHAPES: readonly (readonly [rows: number, cols: number])[] = [
   [2, 64],
   [3, 100],
   [2, 1000],
+  [40, 33],
+  [70, 5],
 ];
 
 const EACH_SHAPE = SHAPES.map(([rows, cols]) => ({ rows, cols, title: `${rows} × ${cols}` }));
