@@ -12,7 +12,7 @@
 //   step 3, factors:  term 0   | term 1   | … | upper   | lower
 
 import {
-  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6,
+  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
@@ -95,13 +95,14 @@ function tileIn(row0: usize, row1: usize, row2: usize, row3: usize, work: usize,
 // @ts-ignore: decorator
 @inline
 function tileOut(
-  row0: usize, row1: usize, row2: usize, row3: usize, work: usize, upper: v128, lower: v128, cols: i32,
+  row0: usize, row1: usize, row2: usize, row3: usize, work: usize,
+  upper: v128, lower: v128, upperBits: v128, up: v128, down: v128, cols: i32,
 ): void {
   const none = f32x4.splat(0);
-  const a = timesDouble(v128.load(work), upper, lower);
-  const b = cols > 1 ? timesDouble(v128.load(work, 16), upper, lower) : none;
-  const c = cols > 2 ? timesDouble(v128.load(work, 32), upper, lower) : none;
-  const d = cols > 3 ? timesDouble(v128.load(work, 48), upper, lower) : none;
+  const a = timesDouble(v128.load(work), upper, lower, upperBits, up, down);
+  const b = cols > 1 ? timesDouble(v128.load(work, 16), upper, lower, upperBits, up, down) : none;
+  const c = cols > 2 ? timesDouble(v128.load(work, 32), upper, lower, upperBits, up, down) : none;
+  const d = cols > 3 ? timesDouble(v128.load(work, 48), upper, lower, upperBits, up, down) : none;
   const ab01 = v128.shuffle<f32>(a, b, 0, 4, 1, 5), ab23 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
   const cd01 = v128.shuffle<f32>(c, d, 0, 4, 1, 5), cd23 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
   storeRow(row0, v128.shuffle<f64>(ab01, cd01, 0, 2), cols);
@@ -150,7 +151,7 @@ function sumTerms(groups: i32, cols: i32, work: usize): void {
   const ln2Upper = v128.load32_splat(CONSTANTS, LN2_UPPER), ln2Lower = v128.load32_splat(CONSTANTS, LN2_LOWER);
   const q2 = v128.load32_splat(CONSTANTS, Q2), q3 = v128.load32_splat(CONSTANTS, Q3);
   const q4 = v128.load32_splat(CONSTANTS, Q4), q5 = v128.load32_splat(CONSTANTS, Q5);
-  const q6 = v128.load32_splat(CONSTANTS, Q6);
+  const q6 = v128.load32_splat(CONSTANTS, Q6), one = v128.load32_splat(CONSTANTS, ONE);
 
   const colsBytes = <usize>cols << 4;
   for (; groups > 0; groups--) {
@@ -166,7 +167,7 @@ function sumTerms(groups: i32, cols: i32, work: usize): void {
       const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
       const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
       const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-      const e0 = rebuilt(w0, s0), e1 = rebuilt(w1, s1), e2 = rebuilt(w2, s2), e3 = rebuilt(w3, s3);
+      const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
       v128.store(work, e0);
       v128.store(work, e1, 16);
       v128.store(work, e2, 32);
@@ -180,7 +181,7 @@ function sumTerms(groups: i32, cols: i32, work: usize): void {
       largest = f32x4.pmax(largest, f32x4.pmax(f32x4.pmax(e0, e1), f32x4.pmax(e2, e3)));
     }
     for (; work < end; work += 16) {
-      const e = exp(v128.load(work), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6);
+      const e = exp(v128.load(work), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
       v128.store(work, e);
       const next = f32x4.add(sum, e);
       losses = f32x4.add(losses, lost(sum, next, e));
@@ -214,6 +215,8 @@ function findFactors(groups: i32, cols: i32, work: usize): void {
 
 /** Step 4: terms in, as columns; probabilities out, as rows. */
 function writeRows(dst: usize, rows: i32, cols: i32, work: usize): void {
+  const upperBits = v128.load32_splat(CONSTANTS, UPPER_BITS);
+  const up = v128.load32_splat(CONSTANTS, UP), down = v128.load32_splat(CONSTANTS, DOWN);
   const stride = <usize>cols << 2;
   const lastCols = cols & 3;
   const colsBytes = <usize>cols << 4;
@@ -225,12 +228,12 @@ function writeRows(dst: usize, rows: i32, cols: i32, work: usize): void {
     let row3 = rows > 3 ? row2 + stride : row2;
     dst = row3 + stride;
     for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; work += 64) {
-      tileOut(row0, row1, row2, row3, work, upper, lower, 4);
+      tileOut(row0, row1, row2, row3, work, upper, lower, upperBits, up, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
-    if (lastCols == 1) tileOut(row0, row1, row2, row3, work, upper, lower, 1);
-    else if (lastCols == 2) tileOut(row0, row1, row2, row3, work, upper, lower, 2);
-    else if (lastCols == 3) tileOut(row0, row1, row2, row3, work, upper, lower, 3);
+    if (lastCols == 1) tileOut(row0, row1, row2, row3, work, upper, lower, upperBits, up, down, 1);
+    else if (lastCols == 2) tileOut(row0, row1, row2, row3, work, upper, lower, upperBits, up, down, 2);
+    else if (lastCols == 3) tileOut(row0, row1, row2, row3, work, upper, lower, upperBits, up, down, 3);
     work += (<usize>lastCols << 4) + 48;
   }
 }

@@ -6,7 +6,7 @@
 // columns, but for the last) and comes out with the bits of the whole row.
 
 import {
-  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6,
+  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expOfMax, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
@@ -136,11 +136,10 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
   const ln2Upper = v128.load32_splat(CONSTANTS, LN2_UPPER), ln2Lower = v128.load32_splat(CONSTANTS, LN2_LOWER);
   const q2 = v128.load32_splat(CONSTANTS, Q2), q3 = v128.load32_splat(CONSTANTS, Q3);
   const q4 = v128.load32_splat(CONSTANTS, Q4), q5 = v128.load32_splat(CONSTANTS, Q5);
-  const q6 = v128.load32_splat(CONSTANTS, Q6);
+  const q6 = v128.load32_splat(CONSTANTS, Q6), one = v128.load32_splat(CONSTANTS, ONE);
   const lowest = v128.load32_splat(slot + lane, LOWEST), magic = v128.load32_splat(slot + lane, MAGIC);
 
   const end = src + (<usize>cols << 2);
-  let totals01 = v128.load(slot + vector, TOTALS_01), totals23 = v128.load(slot + vector, TOTALS_23);
   while (src < end) {
     const stop = min(src + FLUSHED_BYTES, end);
     let sum = f32x4.splat(START), losses = f32x4.splat(0);
@@ -153,7 +152,7 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
       const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
       const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
       const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-      const e0 = rebuilt(w0, s0), e1 = rebuilt(w1, s1), e2 = rebuilt(w2, s2), e3 = rebuilt(w3, s3);
+      const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
       v128.store(dst, e0);
       v128.store(dst, e1, 16);
       v128.store(dst, e2, 32);
@@ -166,7 +165,7 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
       sum = a3;
     }
     for (; src + 16 <= stop; src += 16, dst += 16) {
-      const e = exp(v128.load(src), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6);
+      const e = exp(v128.load(src), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
       v128.store(dst, e);
       const next = f32x4.add(sum, e);
       losses = f32x4.add(losses, lost(sum, next, e));
@@ -174,18 +173,18 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
     }
     if (src < stop) {
       const tail = loadTail(src, stop - src);
-      const e = exp(tail, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6);
+      const e = exp(tail, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
       storeTail(dst, e, stop - src);
       src = stop;
       const next = f32x4.add(sum, e);
       losses = f32x4.add(losses, lost(sum, next, e));
       sum = next;
     }
-    totals01 = f64x2.add(totals01, total(sum, losses));
-    totals23 = f64x2.add(totals23, total(upperHalf(sum), upperHalf(losses)));
+    const totals = slot + vector;
+    v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses)), TOTALS_01);
+    const upperTotal = total(upperHalf(sum), upperHalf(losses));
+    v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), upperTotal), TOTALS_23);
   }
-  v128.store(slot + vector, totals01, TOTALS_01);
-  v128.store(slot + vector, totals23, TOTALS_23);
 }
 
 /** Between passes 2 and 3: what the terms are to be multiplied by. */
@@ -216,15 +215,17 @@ function totalOf(slot: usize): v128 {
 export function scale(dst: usize, cols: i32, slot: usize, row: i32): void {
   const lane = <usize>row << 2;
   const upper = v128.load32_splat(slot + lane, UPPER), lower = v128.load32_splat(slot + lane, LOWER);
+  const upperBits = v128.load32_splat(CONSTANTS, UPPER_BITS);
+  const up = v128.load32_splat(CONSTANTS, UP), down = v128.load32_splat(CONSTANTS, DOWN);
   const end = dst + (<usize>cols << 2);
   for (; dst + BLOCK_BYTES <= end; dst += BLOCK_BYTES) {
-    const y0 = timesDouble(v128.load(dst), upper, lower), y1 = timesDouble(v128.load(dst, 16), upper, lower);
-    const y2 = timesDouble(v128.load(dst, 32), upper, lower), y3 = timesDouble(v128.load(dst, 48), upper, lower);
+    const y0 = timesDouble(v128.load(dst), upper, lower, upperBits, up, down), y1 = timesDouble(v128.load(dst, 16), upper, lower, upperBits, up, down);
+    const y2 = timesDouble(v128.load(dst, 32), upper, lower, upperBits, up, down), y3 = timesDouble(v128.load(dst, 48), upper, lower, upperBits, up, down);
     v128.store(dst, y0);
     v128.store(dst, y1, 16);
     v128.store(dst, y2, 32);
     v128.store(dst, y3, 48);
   }
-  for (; dst + 16 <= end; dst += 16) v128.store(dst, timesDouble(v128.load(dst), upper, lower));
-  if (dst < end) storeTail(dst, timesDouble(loadTail(dst, end - dst), upper, lower), end - dst);
+  for (; dst + 16 <= end; dst += 16) v128.store(dst, timesDouble(v128.load(dst), upper, lower, upperBits, up, down));
+  if (dst < end) storeTail(dst, timesDouble(loadTail(dst, end - dst), upper, lower, upperBits, up, down), end - dst);
 }

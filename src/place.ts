@@ -3,7 +3,7 @@
 
 import { copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
-import { Arena, copyIn, copyOut, createRegion, DATA, type Region, WORK } from "./memory.js";
+import { Arena, copyIn, copyOut, createRegion, DATA, FEW, type Region, WORK } from "./memory.js";
 import * as reference from "./reference.js";
 
 /** What an engine runs on. The arguments are checked; `rows` and `cols` are positive. */
@@ -23,8 +23,8 @@ export const jsBackend: Backend = {
 };
 
 /**
- * Bytes per kernel call inside an arena. A JavaScript engine cannot swap code in the middle of a call: a whole fresh batch in one
- * call runs in baseline code to its end, at half the speed (DESIGN.md, "What was tried").
+ * Bytes per kernel call inside an arena. A JavaScript engine cannot swap code in the middle of a call: one call over a whole
+ * fresh batch would run in baseline code to its end, at half the speed (bench: `--only first`).
  */
 const CALL_BYTES = 2 ** 20;
 
@@ -87,7 +87,7 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
 
   return {
     softmax(input, out, rows, cols) {
-      if (byteOffsetOf(input) >= DATA) {
+      if (byteOffsetOf(input) >= DATA && rows * cols > FEW) {
         const arena = arenas.get(bufferOf(input));
         if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
       }

@@ -1,6 +1,6 @@
 // Arenas: what they hand out, what they refuse, and what is left of them after reset and dispose.
 
-import { createEngineSync } from "softmax-wasm";
+import { type Arena, createEngineSync } from "softmax-wasm";
 import { expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
 import { disposed, full, memory, refused, type, value } from "./errors.js";
@@ -111,6 +111,23 @@ onEveryBackend("arenas", (engine, name) => {
       Object.assign(globalThis, before);
     }
     engine.createArena(4096).dispose();
+  });
+
+  test("addresses above 2 GiB", (context) => {
+    let arena: Arena;
+    try {
+      arena = engine.createArena(2 ** 31 + 2 ** 26);
+    } catch (error) {
+      return context.skip(`not run: ${(error as Error).message}`);
+    }
+    arena.alloc(2 ** 29 - 2 ** 12); // not touched, and so not backed by memory
+    for (const cols of [10, 100, 1000]) {
+      const array = arena.alloc(10_000); // the first of them reaches across 2 GiB
+      for (let i = 0; i < array.length; i++) array[i] = Math.sin(i);
+      const expected = engine.softmax(array.slice(), { cols });
+      expect(engine.softmax(array, { cols, out: array })).toEqualBitForBit(expected);
+    }
+    // Not disposed of: that would zero, and so occupy, all of it.
   });
 
   // Where a kernel's own data lies, that is: the js back end has none.
