@@ -41,35 +41,23 @@ export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, 
   return f32x4.mul(f32x4.add(f32x4.mul(highUpper, upper), small), down);
 }
 
-// Loaded from memory once per call and kept in locals. Written as literals, V8 13 and later rebuild them inside
-// the loops, which then take twice as long (Node 24 and 26).
+// The constants are mutable globals, read once per call into locals. As literals, V8 13 and later would rebuild them inside
+// the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Nothing writes to them
+// (from JavaScript, a v128 cannot be written).
 // prettier-ignore
-export const CONSTANTS: usize = memory.data<u32>([
-  0x3fb8aa3b, //  0x1.715476p+0   log2 e
-  0xbf317200, // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
-  0xb5bfbe8e, // -0x1.7f7d1cp-20  −ln2, the rest
-  0x3efffffe, //  0x1.fffffcp-2   e^t = 1 + t + t²·(Q2 + Q3·t + Q4·t² + Q5·t³ + Q6·t⁴): our own minimax fit
-  0x3e2aaa4a, //  0x1.555494p-3   on |t| ≤ ln2/2, error 2^−28.25, rounded low order first
-  0x3d2aac5f, //  0x1.5558bep-5
-  0x3c091c2b, //  0x1.123856p-7
-  0x3ab51e84, //  0x1.6a3d08p-10
-  0xfffff000, // the upper 12 significant bits of a float32: the product of two such numbers is exact
-  0x4f800000, //  0x1p+32         see `timesDouble`
-  0x2f800000, //  0x1p-32
-  0x3f800000, //  1
-], 16);
-export const LOG2E: usize = 0;
-export const LN2_UPPER: usize = 4;
-export const LN2_LOWER: usize = 8;
-export const Q2: usize = 12;
-export const Q3: usize = 16;
-export const Q4: usize = 20;
-export const Q5: usize = 24;
-export const Q6: usize = 28;
-export const UPPER_BITS: usize = 32;
-export const UP: usize = 36;
-export const DOWN: usize = 40;
-export const ONE: usize = 44;
+export let LOG2E: v128 = f32x4.splat(1.4426950216293335);      // 0x1.715476p+0    log2 e
+export let LN2_UPPER: v128 = f32x4.splat(-0.693145751953125);  // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
+export let LN2_LOWER: v128 = f32x4.splat(-1.428606765330187e-06); // -0x1.7f7d1cp-20  −ln2, the rest
+export let Q2: v128 = f32x4.splat(0.4999999403953552);         // 0x1.fffffcp-2    e^t = 1 + t + t²·(Q2 + Q3·t + Q4·t² + Q5·t³ + Q6·t⁴): our own minimax
+export let Q3: v128 = f32x4.splat(0.1666652262210846);         // 0x1.555494p-3    fit on |t| ≤ ln2/2, error 2^−28.25, rounded low order first
+export let Q4: v128 = f32x4.splat(0.04166829213500023);        // 0x1.5558bep-5
+export let Q5: v128 = f32x4.splat(0.008368532173335552);       // 0x1.123856p-7
+export let Q6: v128 = f32x4.splat(0.001381829846650362);       // 0x1.6a3d08p-10
+export let ONE: v128 = f32x4.splat(1.0);                       // 0x1p+0
+export let UP: v128 = f32x4.splat(4294967296.0);               // 0x1p+32          see `timesDouble`
+export let DOWN: v128 = f32x4.splat(2.3283064365386963e-10);   // 0x1p-32
+/** The upper 12 significant bits of a float32: the product of two such numbers is exact. */
+export let UPPER_BITS: v128 = i32x4.splat(0xfffff000);
 
 /**
  * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
@@ -161,9 +149,6 @@ export function expOfMax(max: v128): v128 {
   const exponent = exponentOf(max);
   return exp(
     max, lowestOf(exponent), magicOf(exponent),
-    v128.load32_splat(CONSTANTS, LOG2E),
-    v128.load32_splat(CONSTANTS, LN2_UPPER), v128.load32_splat(CONSTANTS, LN2_LOWER),
-    v128.load32_splat(CONSTANTS, Q2), v128.load32_splat(CONSTANTS, Q3), v128.load32_splat(CONSTANTS, Q4),
-    v128.load32_splat(CONSTANTS, Q5), v128.load32_splat(CONSTANTS, Q6), v128.load32_splat(CONSTANTS, ONE),
+    LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
   );
 }

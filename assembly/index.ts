@@ -4,7 +4,7 @@
 import { WORK_BYTES_BESIDE, WORK_BYTES_PER_COL, softmaxNarrow } from "./narrow";
 import { softmaxWide } from "./wide";
 
-export { fuses } from "./exp";
+export { fuses, DOWN, LN2_LOWER, LN2_UPPER, LOG2E, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS } from "./exp";
 export { begin, findFactors, findMax, findShifts, scale, sumTerms } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
@@ -23,6 +23,16 @@ export const WORK_BYTES: i32 = WORK_BYTES_PER_COL * NARROW_COLS + WORK_BYTES_BES
 export function softmax(src: usize, dst: usize, rows: i32, cols: i32, work: usize): void {
   assert(rows > 0 && cols > 0, "softmax: rows and cols must be positive");
   assert((work & 15) == 0, "softmax: work must be aligned to 16 bytes");
+  assert(apart(src, dst, <u64>rows * cols * 4), "softmax: src and dst must be equal or apart");
+  assert(inMemory(src, dst, <u64>rows * cols * 4), "softmax: src and dst must lie in memory");
   if (cols <= NARROW_COLS) softmaxNarrow(src, dst, rows, cols, work);
   else softmaxWide(src, dst, rows, cols, work);
+}
+
+function apart(src: u64, dst: u64, bytes: u64): bool {
+  return src == dst || src + bytes <= dst || dst + bytes <= src;
+}
+
+function inMemory(src: u64, dst: u64, bytes: u64): bool {
+  return max(src, dst) + bytes <= <u64>memory.size() << 16;
 }

@@ -12,7 +12,7 @@
 //   step 3, factors:  term 0   | term 1   | … | upper   | lower
 
 import {
-  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
@@ -147,11 +147,8 @@ function readColumns(src: usize, rows: i32, cols: i32, work: usize): void {
 
 /** Step 2: logits in; their terms out, and the sum of each row's. */
 function sumTerms(groups: i32, cols: i32, work: usize): void {
-  const log2e = v128.load32_splat(CONSTANTS, LOG2E);
-  const ln2Upper = v128.load32_splat(CONSTANTS, LN2_UPPER), ln2Lower = v128.load32_splat(CONSTANTS, LN2_LOWER);
-  const q2 = v128.load32_splat(CONSTANTS, Q2), q3 = v128.load32_splat(CONSTANTS, Q3);
-  const q4 = v128.load32_splat(CONSTANTS, Q4), q5 = v128.load32_splat(CONSTANTS, Q5);
-  const q6 = v128.load32_splat(CONSTANTS, Q6), one = v128.load32_splat(CONSTANTS, ONE);
+  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
+  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
 
   const colsBytes = <usize>cols << 4;
   for (; groups > 0; groups--) {
@@ -215,8 +212,7 @@ function findFactors(groups: i32, cols: i32, work: usize): void {
 
 /** Step 4: terms in, as columns; probabilities out, as rows. */
 function writeRows(dst: usize, rows: i32, cols: i32, work: usize): void {
-  const upperBits = v128.load32_splat(CONSTANTS, UPPER_BITS);
-  const up = v128.load32_splat(CONSTANTS, UP), down = v128.load32_splat(CONSTANTS, DOWN);
+  const upperBits = UPPER_BITS, up = UP, down = DOWN;
   const stride = <usize>cols << 2;
   const lastCols = cols & 3;
   const colsBytes = <usize>cols << 4;

@@ -6,7 +6,7 @@
 // longer rows go on in float64 after that many. This costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.1 ULP.
 
-import { CONSTANTS, UPPER_BITS } from "./exp";
+import { UPPER_BITS } from "./exp";
 
 export const START: f32 = 2;
 
@@ -69,7 +69,7 @@ export function divisor(sum: v128, largest: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function upperPart(inverse: v128): v128 {
-  return v128.and(inverse, v128.load32_splat(CONSTANTS, UPPER_BITS));
+  return v128.and(inverse, UPPER_BITS);
 }
 
 /** The second part of the factor: (1 − divisor·upper)/divisor. */

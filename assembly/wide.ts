@@ -6,7 +6,7 @@
 // columns, but for the last) and comes out with the bits of the whole row.
 
 import {
-  CONSTANTS, LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expOfMax, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
@@ -132,11 +132,8 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
     centred(src, dst, cols, v128.load32_splat(slot + lane, CENTRE));
     src = dst;
   }
-  const log2e = v128.load32_splat(CONSTANTS, LOG2E);
-  const ln2Upper = v128.load32_splat(CONSTANTS, LN2_UPPER), ln2Lower = v128.load32_splat(CONSTANTS, LN2_LOWER);
-  const q2 = v128.load32_splat(CONSTANTS, Q2), q3 = v128.load32_splat(CONSTANTS, Q3);
-  const q4 = v128.load32_splat(CONSTANTS, Q4), q5 = v128.load32_splat(CONSTANTS, Q5);
-  const q6 = v128.load32_splat(CONSTANTS, Q6), one = v128.load32_splat(CONSTANTS, ONE);
+  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
+  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
   const lowest = v128.load32_splat(slot + lane, LOWEST), magic = v128.load32_splat(slot + lane, MAGIC);
 
   const end = src + (<usize>cols << 2);
@@ -215,8 +212,7 @@ function totalOf(slot: usize): v128 {
 export function scale(dst: usize, cols: i32, slot: usize, row: i32): void {
   const lane = <usize>row << 2;
   const upper = v128.load32_splat(slot + lane, UPPER), lower = v128.load32_splat(slot + lane, LOWER);
-  const upperBits = v128.load32_splat(CONSTANTS, UPPER_BITS);
-  const up = v128.load32_splat(CONSTANTS, UP), down = v128.load32_splat(CONSTANTS, DOWN);
+  const upperBits = UPPER_BITS, up = UP, down = DOWN;
   const end = dst + (<usize>cols << 2);
   for (; dst + BLOCK_BYTES <= end; dst += BLOCK_BYTES) {
     const y0 = timesDouble(v128.load(dst), upper, lower, upperBits, up, down), y1 = timesDouble(v128.load(dst, 16), upper, lower, upperBits, up, down);

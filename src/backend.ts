@@ -1,7 +1,7 @@
 // Which back end runs, and why: the fastest one whose own binary compiles and starts here. Nothing is guessed from the
 // engine's name or from a probe: WebAssembly.validate says yes on pages whose content policy forbids to compile.
 
-import * as binaries from "./binaries.js";
+import { relaxed, simd } from "./binaries.js";
 import { type EngineSetup, fail } from "./check.js";
 import { createRegion } from "./memory.js";
 import { type Backend, jsBackend, wasmBackend } from "./place.js";
@@ -58,10 +58,12 @@ function candidates({ backend, deterministic }: EngineSetup): readonly WasmName[
   return deterministic ? ["simd"] : ["relaxed", "simd"];
 }
 
-declare function atob(base64: string): string;
+declare function atob(text: string): string;
+
+const base64 = { relaxed, simd };
 
 function bytesOf(name: WasmName): Uint8Array {
-  return Uint8Array.from(atob(binaries[name]), (character) => character.charCodeAt(0));
+  return Uint8Array.from(atob(base64[name]), (character) => character.charCodeAt(0));
 }
 
 /** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
@@ -83,7 +85,7 @@ function startGiven(module: object, setup: EngineSetup): Selection {
     if (deterministic && selection.name === "relaxed") throw new Error("the relaxed kernel is not deterministic");
     return selection;
   } catch (cause) {
-    fail(Error, "ERR_SOFTMAX_BACKEND", `createEngine: "module" cannot be used: ${firstLine(cause)}`, cause);
+    fail(Error, "ERR_SOFTMAX_BACKEND", `${setup.what}: "module" cannot be used: ${firstLine(cause)}`, cause);
   }
 }
 
@@ -98,7 +100,7 @@ function reasonFor(name: BackendName, setup: EngineSetup, refusals: readonly Ref
 function withoutWasm(setup: EngineSetup, refusals: readonly Refusal[]): Selection {
   const { backend, deterministic } = setup;
   if (backend !== "js" && (backend !== "auto" || deterministic))
-    fail(Error, "ERR_SOFTMAX_BACKEND", `createEngine: ${told(refusals)}`, refusals[0]?.cause);
+    fail(Error, "ERR_SOFTMAX_BACKEND", `${setup.what}: ${told(refusals)}`, refusals[0]?.cause);
   return { backend: jsBackend, name: "js", reason: reasonFor("js", setup, refusals) };
 }
 

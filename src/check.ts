@@ -200,11 +200,12 @@ export function copied(what: string, input: Float32Array): Float32Array {
   return copy;
 }
 
-function allocated(what: string, length: number): Float32Array {
+/** A new array, or `ERR_SOFTMAX_MEMORY`. */
+export function allocated(what: string, length: number): Float32Array {
   try {
     return new Float32Array(length);
   } catch (cause) {
-    fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${length} elements`, cause);
+    fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${4 * length} bytes`, cause);
   }
 }
 
@@ -220,8 +221,9 @@ export interface EngineOptions {
   readonly scratchBytes?: number | undefined;
 }
 
-/** Checked engine options. */
+/** Checked engine options; `what` is the function they were given to. */
 export interface EngineSetup {
+  readonly what: string;
   readonly backend: "auto" | "relaxed" | "simd" | "js";
   readonly deterministic: boolean;
   readonly module: object | undefined;
@@ -249,7 +251,10 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
   }
   if (backend === undefined) backend = "auto";
   if (!BACKENDS.includes(backend)) {
-    const [Class, code] = typeof backend === "string" ? ([RangeError, "ERR_SOFTMAX_VALUE"] as const) : ([TypeError, "ERR_SOFTMAX_TYPE"] as const);
+    const [Class, code] =
+      typeof backend === "string"
+        ? ([RangeError, "ERR_SOFTMAX_VALUE"] as const)
+        : ([TypeError, "ERR_SOFTMAX_TYPE"] as const);
     fail(Class, code, `${what}: "backend" expected "auto", "relaxed", "simd" or "js", got ${named(backend)}`);
   }
   if (deterministic !== undefined && typeof deterministic !== "boolean")
@@ -261,6 +266,7 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
   if (module !== undefined && backend === "js")
     fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "module" excludes the js back end`);
   return {
+    what,
     backend: backend as EngineSetup["backend"],
     deterministic: deterministic === true,
     module: module as object | undefined,

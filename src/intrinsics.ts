@@ -15,7 +15,8 @@ export const byteOffsetOf: (array: ArrayBufferView) => number = getter(typedArra
 export const bufferOf: (array: ArrayBufferView) => ArrayBufferLike = getter(typedArray, "buffer");
 
 const set = Float32Array.prototype.set;
-export const setFloats: (target: Float32Array, source: Float32Array, at: number) => void = Function.prototype.call.bind(set);
+export const setFloats: (target: Float32Array, source: Float32Array, at: number) => void =
+  Function.prototype.call.bind(set);
 
 const keys: (array: ArrayBufferView) => unknown = Function.prototype.call.bind(Float32Array.prototype.keys);
 const byteLength: (buffer: ArrayBufferLike) => number = getter(ArrayBuffer.prototype, "byteLength");

@@ -1,10 +1,11 @@
 // The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
 // views never detach.
 //
-//   0        1024          2048        10624
-//   | unused | kernel data | work area | scratch block, or an arena's arrays …
+//   0        2048        10624
+//   | unused | work area | scratch block, or an arena's arrays …
 //
-// The kernel data (its constants) is placed by the compiler at 1024; both it and the work area are checked by a test.
+// The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The low 2048
+// bytes hold the messages of the debug build.) A test checks the sizes.
 
 import { checkCount, fail } from "./check.js";
 import { setFloats, slice } from "./intrinsics.js";
@@ -26,7 +27,7 @@ export interface Region {
   readonly floats: Float32Array;
 }
 
-/** Throws RangeError where `byteLength` cannot be had (address space, mostly). */
+/** Throws what the engine throws: RangeError where `byteLength` cannot be had, LinkError for a foreign module. */
 export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
   const pages = Math.ceil((DATA + byteLength) / PAGE_BYTES);

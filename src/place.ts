@@ -1,7 +1,7 @@
 // Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
-import { copied, fail } from "./check.js";
+import { allocated, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
 import { Arena, copyIn, copyOut, createRegion, DATA, FEW, type Region, WORK } from "./memory.js";
 import * as reference from "./reference.js";
@@ -18,7 +18,10 @@ export const jsBackend: Backend = {
   softmax(input, out, rows, cols) {
     reference.softmax(isShared(input) ? copied("softmax", input) : input, out, rows, cols);
   },
-  createArena: (byteLength) => new Arena(new ArrayBuffer(byteLength), 0, byteLength, () => {}),
+  createArena(byteLength) {
+    const { buffer } = allocated("createArena", Math.ceil(byteLength / 4));
+    return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
+  },
   clear() {},
 };
 
@@ -35,6 +38,14 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
   const pieceCols = capacity - (capacity % 256);
   let scratch: Region | undefined = first;
 
+  function region(what: string, byteLength: number): Region {
+    try {
+      return createRegion(module, byteLength);
+    } catch (cause) {
+      fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${byteLength} bytes`, cause);
+    }
+  }
+
   function inPlace({ kernel }: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
     const src = byteOffsetOf(input);
     const dst = byteOffsetOf(out);
@@ -46,41 +57,41 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
   }
 
   /** As many rows at a time as the scratch holds; a multiple of four if it can, since the kernel takes four at once. */
-  function inBlocks(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+  function inBlocks(scratch: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
     const fit = Math.floor(capacity / cols);
     const most = fit > 4 ? fit - (fit % 4) : fit;
     for (let row = 0; row < rows; row += most) {
       const count = Math.min(most, rows - row);
-      copyIn(region, DATA, input, row * cols, count * cols);
-      region.kernel.softmax(DATA, DATA, count, cols, WORK);
-      copyOut(region, DATA, out, row * cols, count * cols);
+      copyIn(scratch, DATA, input, row * cols, count * cols);
+      scratch.kernel.softmax(DATA, DATA, count, cols, WORK);
+      copyOut(scratch, DATA, out, row * cols, count * cols);
     }
   }
 
   /** Rows longer than the scratch: each goes through the passes of the kernel in pieces; its terms wait in `out`. */
-  function inPieces(region: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const { kernel } = region;
+  function inPieces(scratch: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+    const { kernel } = scratch;
     for (let row = 0; row < rows; row++) {
       const end = (row + 1) * cols;
       kernel.begin(WORK);
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
-        copyIn(region, DATA, input, at, count);
+        copyIn(scratch, DATA, input, at, count);
         kernel.findMax(DATA, count, WORK, 0);
       }
       kernel.findShifts(WORK);
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
-        copyIn(region, DATA, input, at, count);
+        copyIn(scratch, DATA, input, at, count);
         kernel.sumTerms(DATA, DATA, count, WORK, 0);
-        copyOut(region, DATA, out, at, count);
+        copyOut(scratch, DATA, out, at, count);
       }
       kernel.findFactors(WORK);
       for (let at = row * cols; at < end; at += pieceCols) {
         const count = Math.min(pieceCols, end - at);
-        copyIn(region, DATA, out, at, count);
+        copyIn(scratch, DATA, out, at, count);
         kernel.scale(DATA, count, WORK, 0);
-        copyOut(region, DATA, out, at, count);
+        copyOut(scratch, DATA, out, at, count);
       }
     }
   }
@@ -91,14 +102,14 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
         const arena = arenas.get(bufferOf(input));
         if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
       }
-      scratch ??= createRegion(module, scratchBytes);
+      scratch ??= region("softmax", scratchBytes);
       if (cols <= capacity) inBlocks(scratch, input, out, rows, cols);
       else inPieces(scratch, isShared(input) ? copied("softmax", input) : input, out, rows, cols);
     },
     createArena(byteLength) {
-      const region = createRegion(module, byteLength);
-      const buffer = bufferOf(region.floats) as ArrayBuffer;
-      arenas.set(buffer, region);
+      const arena = region("createArena", byteLength);
+      const buffer = bufferOf(arena.floats) as ArrayBuffer;
+      arenas.set(buffer, arena);
       return new Arena(buffer, DATA, byteLength, () => arenas.delete(buffer));
     },
     clear() {

@@ -1,7 +1,7 @@
 // The reference, in doubles: the formula as it is written, each output rounded once to float32. It is also the back end
 // that runs where WebAssembly does not. Equation 3.11 with C' = −max(x):  y_i = exp(x_i − max) / Σ exp(x_j − max)
 
-const LOG2E = 1.4426950408889634;
+const { LOG2E } = Math;
 
 /** Below this distance from the maximum, a term is smaller than 2^−126.5 and counts as 0, as it does in the kernel. */
 const LOWEST = -126.5 / LOG2E;
@@ -22,7 +22,8 @@ function expOf(d: number): number {
   const n = x + TO_INTEGER - TO_INTEGER;
   const f = x - n;
   const power = NEGATIVE_POWERS[-n | 0]!; // |0: a NaN finds a number here, and stays NaN through f
-  const cubic = 0.05550332471042334 + f * (0.009618437357649562 + f * (0.001339887445228043 + f * 0.00015353361993071223));
+  const cubic =
+    0.05550332471042334 + f * (0.009618437357649562 + f * (0.001339887445228043 + f * 0.00015353361993071223));
   return power * (1 + f * (0.6931472028550945 + f * (0.24022647913627435 + f * cubic)));
 }
 

@@ -24,7 +24,7 @@ describe("which back ends run here", () => {
 
   test("each of the others says why not", () => {
     for (const { name, reason } of refusals)
-      expect(reason).toMatch(new RegExp(`^createEngine: ${name} cannot run: .{10}`));
+      expect(reason).toMatch(new RegExp(`^createEngineSync: ${name} cannot run: .{10}`));
     expect(running.length + refusals.length).toBe(3);
   });
 
@@ -137,16 +137,16 @@ describe("bad options", () => {
   });
 
   test.each(BAD_MODULES)("%s", async (_, options, cause) => {
-    const refusal = backend(`createEngine: "module" cannot be used: ${cause}`);
-    expect(refused(() => createEngineSync(options), refusal).cause).toBeInstanceOf(Error);
-    await rejected(createEngine(options), refusal);
+    const refusal = (what: string) => backend(`${what}: "module" cannot be used: ${cause}`);
+    expect(refused(() => createEngineSync(options), refusal("createEngineSync")).cause).toBeInstanceOf(Error);
+    await rejected(createEngine(options), refusal("createEngine"));
   });
 
   test.skipIf(refusals.length > 0)("a relaxed module for a deterministic engine", () => {
     const options = { module: moduleOf("relaxed"), deterministic: true };
     refused(
       () => createEngineSync(options),
-      backend('createEngine: "module" cannot be used: the relaxed kernel is not deterministic'),
+      backend('createEngineSync: "module" cannot be used: the relaxed kernel is not deterministic'),
     );
   });
 

@@ -76,16 +76,16 @@ describe.each(OUTAGES)("%s", (_, cut, cause) => {
 
   test.each(wasmNames)("%s by name is an error that names the cause", async (name) => {
     cut();
-    const refusal = backend(`createEngine: ${name} cannot run: ${cause}`);
-    expect(refused(() => createEngineSync({ backend: name }), refusal).cause).toBeInstanceOf(Error);
-    await rejected(createEngine({ backend: name }), refusal);
+    const refusal = (what: string) => backend(`${what}: ${name} cannot run: ${cause}`);
+    expect(refused(() => createEngineSync({ backend: name }), refusal("createEngineSync")).cause).toBeInstanceOf(Error);
+    await rejected(createEngine({ backend: name }), refusal("createEngine"));
   });
 
   test("so is a deterministic engine", async () => {
     cut();
-    const refusal = backend(`createEngine: simd cannot run: ${cause}`);
-    refused(() => createEngineSync({ deterministic: true }), refusal);
-    await rejected(createEngine({ deterministic: true }), refusal);
+    const refusal = (what: string) => backend(`${what}: simd cannot run: ${cause}`);
+    refused(() => createEngineSync({ deterministic: true }), refusal("createEngineSync"));
+    await rejected(createEngine({ deterministic: true }), refusal("createEngine"));
   });
 
   test("js by name does not mind, and all is well once it is over", async () => {
