@@ -93,7 +93,7 @@ export interface SoftmaxOptions {
   readonly cols?: number | undefined;
   /** The shape of the input, in place of `cols`: the last axis varies fastest (C order). */
   readonly shape?: readonly number[] | undefined;
-  /** With `shape`: the axis along which probabilities add up to 1; negative counts from the end. Default −1. */
+  /** With `shape`: the axis along which probabilities add up to 1. So far the last one only: −1 (default), or rank − 1. */
   readonly axis?: number | undefined;
   /** Where to write; as long as the input, and possibly the input itself. Default: a new array. */
   readonly out?: Float32Array | undefined;
