@@ -51,7 +51,7 @@ export function softmax(input: Float32Array, out: Float32Array, rows: number, co
     let i = start;
     do {
       const x = input[i]!;
-      max = x > max ? x : max;
+      if (x > max) max = x;
     } while (++i < end);
 
     let sum = 0;
