@@ -11,6 +11,13 @@ import { checkCount, fail } from "./check.js";
 import { setFloats, slice } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
 
+declare global {
+  /** As in TypeScript's `esnext.disposable`, for users who compile without it. */
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+}
+
 export const WORK = 2048;
 /**
  * Not a multiple of 4096 from the start of a page, where most large arrays begin: copies between places that are the same
