@@ -155,6 +155,7 @@ function sumTerms(groups: i32, cols: i32, work: usize): void {
     const end = work + colsBytes;
     const lowest = v128.load(end), magic = v128.load(end, 16);
     let sum = f32x4.splat(START), losses = f32x4.splat(0), largest = losses;
+    // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
     for (; work + 64 <= end; work += 64) {
       const x0 = floored(v128.load(work), lowest), x1 = floored(v128.load(work, 16), lowest);
       const x2 = floored(v128.load(work, 32), lowest), x3 = floored(v128.load(work, 48), lowest);
