@@ -16,7 +16,7 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
 export const NARROW_COLS: i32 = 64;
 
-/** What `work` must hold, in bytes. */
+/** What `work` must hold, in bytes: a batch of narrow rows. The slots of wide ones take less. */
 export const WORK_BYTES: i32 = WORK_BYTES_PER_COL * NARROW_COLS + WORK_BYTES_BESIDE;
 
 /** Softmax of each of `rows` rows of `cols` float32, from `src` to `dst`; the two are equal or do not overlap. */

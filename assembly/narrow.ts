@@ -15,7 +15,7 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
-import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
+import { START, lost, storeFactors, total, upperHalf } from "./sum";
 
 const GROUP_ROWS: i32 = 4;
 const BATCH_GROUPS: i32 = 8;
@@ -197,16 +197,7 @@ function sumTerms(groups: i32, cols: i32, work: usize): void {
 function findFactors(groups: i32, cols: i32, work: usize): void {
   for (work += <usize>cols << 4; groups > 0; groups--) {
     const sum = v128.load(work), losses = v128.load(work, 16), largest = v128.load(work, 32);
-    let divisor01 = total(sum, losses), divisor23 = total(upperHalf(sum), upperHalf(losses));
-    let sum32 = narrowed(divisor01, divisor23);
-    if (mayBeEqual(sum32, largest)) {
-      divisor01 = divisor(divisor01, f64x2.promote_low_f32x4(largest));
-      divisor23 = divisor(divisor23, f64x2.promote_low_f32x4(upperHalf(largest)));
-      sum32 = narrowed(divisor01, divisor23);
-    }
-    const inverse = f32x4.div(f32x4.splat(1), sum32), upper = upperPart(inverse);
-    v128.store(work, upper);
-    v128.store(work, lowerPart(divisor01, divisor23, upper, inverse), 16);
+    storeFactors(work, total(sum, losses), total(upperHalf(sum), upperHalf(losses)), largest);
     work += 48 + (<usize>cols << 4);
   }
 }

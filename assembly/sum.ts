@@ -34,7 +34,7 @@ export function total(sum: v128, losses: v128): v128 {
 /** Two float64 pairs → four float32, rounded to nearest. */
 // @ts-ignore: decorator
 @inline
-export function narrowed(a: v128, b: v128): v128 {
+function narrowed(a: v128, b: v128): v128 {
   return v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 
@@ -44,7 +44,7 @@ export function narrowed(a: v128, b: v128): v128 {
  */
 // @ts-ignore: decorator
 @inline
-export function mayBeEqual(sum: v128, largest: v128): bool {
+function mayBeEqual(sum: v128, largest: v128): bool {
   const count = f32x4.nearest(f32x4.div(sum, largest));
   const off = f32x4.abs(f32x4.sub(sum, f32x4.mul(count, largest)));
   return v128.any_true(f32x4.lt(off, f32x4.mul(sum, f32x4.splat(1 / 4194304.0)))); // 2⁻²²: four roundings
@@ -55,7 +55,7 @@ export function mayBeEqual(sum: v128, largest: v128): bool {
  * bit, [5, 5] as [0.5, 0.5], and for some k, 1/k is so close to the middle between two float32 that the error of a product
  * (2⁻³³) would decide. Such rows are divided by 2⁻³² more or less, whichever leads away from the middle.
  */
-export function divisor(sum: v128, largest: v128): v128 {
+function divisor(sum: v128, largest: v128): v128 {
   const one = f64x2.splat(1), nudge = f64x2.splat(1 / 4294967296.0);
   const count = f64x2.nearest(f64x2.div(sum, largest));
   const share = f64x2.div(one, count);
@@ -65,19 +65,24 @@ export function divisor(sum: v128, largest: v128): v128 {
   return v128.bitselect(nudged, sum, f64x2.eq(sum, f64x2.mul(count, largest)));
 }
 
-/** The first part of the factor: as many bits of 1/divisor as `timesDouble` wants. */
+/**
+ * From the sums of four rows, two by two, and their largest terms, to what the terms are to be multiplied by: 1/divisor in
+ * the two parts that `timesDouble` wants, written to `at` and 16 bytes on.
+ */
 // @ts-ignore: decorator
 @inline
-export function upperPart(inverse: v128): v128 {
-  return v128.and(inverse, UPPER_BITS);
-}
-
-/** The second part of the factor: (1 − divisor·upper)/divisor. */
-// @ts-ignore: decorator
-@inline
-export function lowerPart(divisor01: v128, divisor23: v128, upper: v128, inverse: v128): v128 {
+export function storeFactors(at: usize, sum01: v128, sum23: v128, largest: v128): void {
+  let sum = narrowed(sum01, sum23);
+  if (mayBeEqual(sum, largest)) {
+    sum01 = divisor(sum01, f64x2.promote_low_f32x4(largest));
+    sum23 = divisor(sum23, f64x2.promote_low_f32x4(upperHalf(largest)));
+    sum = narrowed(sum01, sum23);
+  }
+  const inverse = f32x4.div(f32x4.splat(1), sum), upper = v128.and(inverse, UPPER_BITS);
+  // The second part is (1 − divisor·upper)/divisor.
   const one = f64x2.splat(1);
-  const left01 = f64x2.sub(one, f64x2.mul(divisor01, f64x2.promote_low_f32x4(upper)));
-  const left23 = f64x2.sub(one, f64x2.mul(divisor23, f64x2.promote_low_f32x4(upperHalf(upper))));
-  return f32x4.mul(narrowed(left01, left23), inverse);
+  const left01 = f64x2.sub(one, f64x2.mul(sum01, f64x2.promote_low_f32x4(upper)));
+  const left23 = f64x2.sub(one, f64x2.mul(sum23, f64x2.promote_low_f32x4(upperHalf(upper))));
+  v128.store(at, upper);
+  v128.store(at, f32x4.mul(narrowed(left01, left23), inverse), 16);
 }

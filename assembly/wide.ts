@@ -9,7 +9,7 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expOfMax, expm1, exponentOf, farLanes, floored, lowestOf, magicOf, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
-import { START, divisor, lost, lowerPart, mayBeEqual, narrowed, total, upperHalf, upperPart } from "./sum";
+import { START, lost, storeFactors, total, upperHalf } from "./sum";
 
 // A group's slot in the work area. First what the passes leave for each of its four rows, a vector a row; then what is
 // found from that, a lane a row.
@@ -28,8 +28,6 @@ const GROUP_ROWS: i32 = 4;
 const BATCH_GROUPS: i32 = 2;
 /** The longest row that goes by the batch, in bytes: a batch of them stays in the L2 cache. */
 const BATCHED_BYTES: usize = 8192;
-
-export const WIDE_WORK_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
 /** Softmax of `rows` × `cols` float32 from `src` to `dst`, which may be `src`. */
 export function softmaxWide(src: usize, dst: usize, rows: i32, cols: i32, work: usize): void {
@@ -186,17 +184,7 @@ export function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i3
 
 /** Between passes 2 and 3: what the terms are to be multiplied by. */
 export function findFactors(slot: usize): void {
-  let whole01 = totalOf(slot), whole23 = totalOf(slot + 32);
-  let whole32 = narrowed(whole01, whole23);
-  const largest = expOfMax(v128.load(slot, NEAR_MAX));
-  if (mayBeEqual(whole32, largest)) {
-    whole01 = divisor(whole01, f64x2.promote_low_f32x4(largest));
-    whole23 = divisor(whole23, f64x2.promote_low_f32x4(upperHalf(largest)));
-    whole32 = narrowed(whole01, whole23);
-  }
-  const inverse = f32x4.div(f32x4.splat(1), whole32), upper = upperPart(inverse);
-  v128.store(slot, upper, UPPER);
-  v128.store(slot, lowerPart(whole01, whole23, upper, inverse), LOWER);
+  storeFactors(slot + UPPER, totalOf(slot), totalOf(slot + 32), expOfMax(v128.load(slot, NEAR_MAX)));
 }
 
 /** The sums of two rows that follow each other in the slot: all four lanes of each. */

@@ -48,7 +48,7 @@ function named(value: unknown): string {
   return kindOf(value) ?? (Array.isArray(value) ? "Array" : "an object");
 }
 
-export function checkFloats(what: string, name: string, value: unknown): asserts value is Float32Array {
+function checkFloats(what: string, name: string, value: unknown): asserts value is Float32Array {
   if (kindOf(value) !== "Float32Array")
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a Float32Array, got ${named(value)}`);
 }
@@ -74,12 +74,12 @@ export function checkCount(what: string, name: string, value: unknown, least: nu
   return value + 0; // −0 counts as 0
 }
 
-export function checkOptions(what: string, options: unknown): asserts options is object {
+function checkOptions(what: string, options: unknown): asserts options is object {
   if (typeof options !== "object" || options === null || Array.isArray(options) || kindOf(options) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "options" expected an object, got ${named(options)}`);
 }
 
-export function unknownOption(what: string, name: string): never {
+function unknownOption(what: string, name: string): never {
   fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" is not an option of ${what}`);
 }
 

@@ -1,7 +1,7 @@
 // The little of WebAssembly that this library uses, as structural types (the namespace is missing from `lib: es2022`, and
 // so from our users' type checks), and the interface of our own binaries.
 
-export interface WasmMemory {
+interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 
