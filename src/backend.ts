@@ -1,11 +1,10 @@
 // Which back end runs, and why: the fastest one whose own binary compiles and starts here. Nothing is guessed from the
 // engine's name or from a probe: WebAssembly.validate says yes on pages whose content policy forbids to compile.
 
-import { relaxed, simd } from "./binaries.js";
 import { type EngineSetup, fail } from "./check.js";
 import { createRegion } from "./memory.js";
 import { type Backend, jsBackend, wasmBackend } from "./place.js";
-import { KERNEL_VERSION, webAssembly } from "./wasm.js";
+import { KERNEL_VERSION } from "./wasm.js";
 
 /** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */
 export type BackendName = "relaxed" | "simd" | "js";
@@ -16,7 +15,13 @@ export interface Selection {
   readonly reason: string;
 }
 
-type WasmName = "relaxed" | "simd";
+export type WasmName = "relaxed" | "simd";
+
+/** Where an entry of the package has its kernels from: a ready `WebAssembly.Module`, or an error that says why not. */
+export interface Modules {
+  now(name: WasmName): object;
+  soon(name: WasmName): Promise<object>;
+}
 
 /** Why a binary does not run here. */
 interface Refusal {
@@ -24,12 +29,12 @@ interface Refusal {
   readonly cause: unknown;
 }
 
-export function selectSync(setup: EngineSetup): Selection {
+export function selectSync(setup: EngineSetup, modules: Modules): Selection {
   if (setup.module !== undefined) return startGiven(setup.module, setup);
   const refusals: Refusal[] = [];
   for (const name of candidates(setup)) {
     try {
-      return start(new (webAssembly().Module)(bytesOf(name)), setup, refusals);
+      return start(modules.now(name), setup, refusals);
     } catch (cause) {
       refusals.push({ name, cause });
     }
@@ -38,12 +43,12 @@ export function selectSync(setup: EngineSetup): Selection {
 }
 
 /** As `selectSync`, but compiles off the caller's thread. */
-export async function select(setup: EngineSetup): Promise<Selection> {
+export async function select(setup: EngineSetup, modules: Modules): Promise<Selection> {
   if (setup.module !== undefined) return startGiven(setup.module, setup);
   const refusals: Refusal[] = [];
   for (const name of candidates(setup)) {
     try {
-      return start(await webAssembly().compile(bytesOf(name)), setup, refusals);
+      return start(await modules.soon(name), setup, refusals);
     } catch (cause) {
       refusals.push({ name, cause });
     }
@@ -56,14 +61,6 @@ function candidates({ backend, deterministic }: EngineSetup): readonly WasmName[
   if (backend === "js") return [];
   if (backend !== "auto") return [backend];
   return deterministic ? ["simd"] : ["relaxed", "simd"];
-}
-
-declare function atob(text: string): string;
-
-const base64 = { relaxed, simd };
-
-function bytesOf(name: WasmName): Uint8Array {
-  return Uint8Array.from(atob(base64[name]), (character) => character.charCodeAt(0));
 }
 
 /** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
