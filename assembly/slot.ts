@@ -88,8 +88,9 @@ export function takeMaximum(slot: usize, lane: i32, max: f32): void {
   store<f32>(slot + (<usize>lane << 2), max, MAX);
 }
 
-/** Here, 1 stands for the largest term; and no row is known to be of equal terms. */
+/** Here, 1 stands for the largest term; and no row is known to be of equal terms. A +∞ elsewhere makes all of its row NaN. */
 export function takeSum(slot: usize, lane: i32, sum: f64): void {
+  if (load<f32>(slot + (<usize>lane << 2), MAX) == Infinity) sum = NaN;
   const near = v128.load32_splat(slot + (<usize>lane << 2), NEAR);
   store<f64>(slot + (<usize>lane << 3), sum * f64x2.extract_lane(maxTerm(near), 0), SUMS);
   store<f32>(slot + (<usize>lane << 2), NaN, LARGEST);

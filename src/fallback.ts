@@ -59,7 +59,8 @@ function rowByRow(call: Call): void {
       [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
       continue;
     }
-    if (zeroEmpty && row.every((x) => x === -Infinity)) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
+    const isEmpty = operation === FROM_STATS ? stats.sum[index] === 0 : row.every((x) => x === -Infinity);
+    if (zeroEmpty && isEmpty) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
     else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
     else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
     else reference.softmax(row, row, 1, cols);

@@ -127,5 +127,6 @@ export function statistics(input: Float32Array, start: number, end: number): [ma
 
 /** exp(x − max) / sum of one row. */
 export function softmaxFrom(input: Float32Array, out: Float32Array, cols: number, max: number, sum: number): void {
-  for (let i = 0; i < cols; i++) out[i] = expOf(input[i]! - max, LOWEST) / sum;
+  const divisor = max === Infinity ? NaN : sum; // which may be elsewhere, and makes all of its row NaN
+  for (let i = 0; i < cols; i++) out[i] = expOf(input[i]! - max, LOWEST) / divisor;
 }

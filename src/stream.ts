@@ -214,10 +214,14 @@ function loadGradient(scratch: Region, room: number, call: Call, tile: Tile): vo
   load(scratch, secondAt(room), call.grad, call.gradFormat, runs);
 }
 
-/** The rows of a tile that are nothing but −∞. */
+/** The rows of a tile that are nothing but −∞; by their statistics where those are known, as the rest may lie elsewhere. */
 function emptyRows({ floats }: Region, call: Call, tile: Tile): number[] {
   const empty: number[] = [];
   for (let row = 0; row < tile.count; row++) {
+    if (call.operation === FROM_STATS) {
+      if (call.stats.sum[tile.row + row] === 0) empty.push(row);
+      continue;
+    }
     const { start, step } = lineOf(call, tile, row);
     let col = 0;
     while (col < tile.length && floats[start + col * step] === -Infinity) col++;
