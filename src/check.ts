@@ -502,7 +502,7 @@ function checkChanges(
 }
 
 function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
-  const least = isValue(operation) ? "a positive number" : "a number not below 0";
+  const least = isValue(operation) ? "a finite number above 0" : "a finite number, not below 0";
   const check = (name: string, value: number) => {
     if (!(value >= 0 && value < Infinity) || (value === 0 && isValue(operation)))
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
