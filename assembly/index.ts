@@ -43,9 +43,11 @@ export function rows(
   assert(rows > 0 && cols > 0, "rows: rows and cols must be positive");
   assert((work & 15) == 0, "rows: work must be aligned to 16 bytes");
   assert(srcStride >= <usize>cols << 2, "rows: a row must end before the next begins");
-  assert(apart(src, dst, <u64>srcStride * (rows - 1) + cols * 4, <u64>dstStride * (rows - 1) + cols * 4), "rows: src and dst must be equal or apart");
-  assert(inMemory(src, <u64>srcStride * (rows - 1) + cols * 4), "rows: src must lie in memory");
-  assert(isValue(operation) || inMemory(dst, <u64>dstStride * (rows - 1) + cols * 4), "rows: dst must lie in memory");
+  const srcBytes = <u64>srcStride * (rows - 1) + cols * 4;
+  const dstBytes = isValue(operation) ? <u64>rows << 2 : <u64>dstStride * (rows - 1) + cols * 4;
+  assert(apart(src, dst, srcBytes, dstBytes), "rows: src and dst must be equal or apart");
+  assert(inMemory(src, srcBytes), "rows: src must lie in memory");
+  assert(inMemory(dst, dstBytes), "rows: dst must lie in memory");
   if (cols <= NARROW_COLS) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
   else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }

@@ -504,7 +504,7 @@ function checkChanges(
 
 function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
   const freezes = operation === SOFTMAX || operation === LOG_SOFTMAX; // statistics have no limit at 0
-  const least = freezes ? "a finite number from 0 up" : "a finite number above 0";
+  const least = freezes ? "a finite number, not below 0" : "a finite number above 0";
   const check = (name: string, value: number) => {
     if (!(value >= 0 && value < Infinity) || (value === 0 && !freezes))
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);

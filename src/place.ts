@@ -40,7 +40,8 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     const buffer = bufferOf(input);
     const arena = arenas.get(buffer);
     if (arena === undefined || isValue(operation)) return arena;
-    return bufferOf(out) === buffer && (!isGradient(operation) || bufferOf(grad) === buffer) ? arena : undefined;
+    if (isGradient(operation) && (bufferOf(grad) !== buffer || byteOffsetOf(grad) < DATA)) return undefined;
+    return bufferOf(out) === buffer ? arena : undefined;
   }
 
   return {
