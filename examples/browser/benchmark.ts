@@ -23,12 +23,21 @@ function start(): void {
   progress.value = 0;
   progress.hidden = false;
   state.textContent = "Measuring …";
-  worker = new Worker(new URL("./measure.ts", import.meta.url), { type: "module" });
+  try {
+    worker = new Worker(new URL("./measure.ts", import.meta.url), { type: "module" });
+  } catch (error) {
+    failed((error as Error).message);
+    return;
+  }
   worker.addEventListener("message", ({ data }) => heard(data));
   worker.addEventListener("error", (event) => {
     event.preventDefault();
-    stop(`The benchmark cannot run here: ${event.message ?? "the browser does not start its Worker"}.`);
+    failed(event.message);
   });
+}
+
+function failed(why: string | undefined): void {
+  stop(`The benchmark cannot run here: ${why || "the browser does not start its Worker"}.`);
 }
 
 function heard(message: Message): void {

@@ -6,7 +6,7 @@ import { startPlayground } from "./playground.js";
 const { backend, reason } = defaultEngine();
 const name = document.createElement("strong");
 name.textContent = backend;
-found("runs", HTMLElement).replaceChildren("Back end: ", name, `, because ${reason}.`);
+found("runs", HTMLElement).replaceChildren("Back end: ", name, `, because ${reason.replace(/\.$/, "")}.`);
 
 startPlayground();
 startBenchmark();

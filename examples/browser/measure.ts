@@ -23,7 +23,8 @@ function systems(): [SystemName, Softmax][] {
       const engine = createEngineSync({ backend: name });
       running.push([name, (input, out, cols) => engine.softmax(input, { cols, out })]);
     } catch (error) {
-      tell({ kind: "missing", name, reason: (error as Error).message });
+      const { message, cause } = error as Error;
+      tell({ kind: "missing", name, reason: cause instanceof Error ? cause.message : message });
     }
   }
   running.push(["plain loop", (input, out, cols) => plainLoop(input, out, input.length / cols, cols)]);

@@ -33,7 +33,7 @@ export function showShape(cols: number, figures: OfShape): void {
   found("systems", HTMLTableSectionElement).replaceChildren(...running().map(line));
   found("missing", HTMLElement).replaceChildren(
     ...[...missing].map(([name, reason]) =>
-      made("li", "", [made("strong", "", name), ` does not run here. ${reason}`]),
+      made("li", "", [made("strong", "", name), ` does not run here: ${reason}`]),
     ),
   );
 }
