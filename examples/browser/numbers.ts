@@ -25,7 +25,7 @@ export function probability(p: number): string {
 
 /** Three digits that count. */
 export function measured(x: number): string {
-  return x < 10 ? x.toFixed(2) : x < 100 ? x.toFixed(1) : x.toFixed(0);
+  return x < 9.995 ? x.toFixed(2) : x < 99.95 ? x.toFixed(1) : x.toFixed(0);
 }
 
 export const counted = (count: number): string => count.toLocaleString("en");
