@@ -378,7 +378,9 @@ function isBits(value: unknown): boolean {
 
 /** The same memory, as the bits of a shorter format if it is not float32. */
 function bitsOf(array: Elements, format: Format): Stored {
-  return format === FLOAT16 && kindOf(array) === "Float16Array" ? bitsOfFloat16(array as Float16Elements) : (array as Stored);
+  return format === FLOAT16 && kindOf(array) === "Float16Array"
+    ? bitsOfFloat16(array as Float16Elements)
+    : (array as Stored);
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
@@ -508,7 +510,10 @@ function checkTemperature(what: string, operation: Operation, temperature: unkno
     if (!(value >= 0 && value < Infinity) || (value === 0 && !freezes))
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
   };
-  if (typeof temperature === "number") return check("temperature", temperature);
+  if (typeof temperature === "number") {
+    check("temperature", temperature);
+    return;
+  }
   if (kindOf(temperature) !== "Float32Array")
     fail(
       TypeError,
