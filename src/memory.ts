@@ -39,8 +39,8 @@ export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
   const pages = Math.ceil((DATA + byteLength) / PAGE_BYTES);
   const memory = new Memory({ initial: pages, maximum: pages });
-  const { exports } = new Instance(module, { env: { memory } });
-  return { kernel: { ...(exports as Kernel) }, floats: new Float32Array(memory.buffer) }; // a copy is quicker to read
+  const instance = new Instance(module, { env: { memory } }); // a local called `exports` would hide that of CommonJS
+  return { kernel: { ...(instance.exports as Kernel) }, floats: new Float32Array(memory.buffer) }; // a copy is quicker to read
 }
 
 /**
