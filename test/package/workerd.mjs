@@ -2,9 +2,9 @@
 
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { installWrangler, nodeOf } from "./engines.mjs";
+import { freePort } from "./ports.mjs";
 import { run, write } from "./tarball.mjs";
 
 const DATE = "2026-07-01";
@@ -61,13 +61,4 @@ async function request(url, body, server) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
