@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { names } from "./readme.mjs";
 import { build, manifest, pack, root, run, unpack } from "./tarball.mjs";
 
 /** Most that a user downloads. */
@@ -163,6 +164,12 @@ describe("the code", () => {
       }
     }
   });
+});
+
+test("README.md: each snippet for a place of its own is run by the suites of engines and bundlers", () => {
+  const inEngines = ["commonjs", "worker", "worker-page", "cloudflare", "deno", "bun", "react-native"];
+  const inBundlers = ["bundler", "one-file", "page"];
+  expect([...names].sort()).toEqual([...inEngines, ...inBundlers].sort());
 });
 
 describe("the types", () => {
