@@ -18,7 +18,7 @@ import {
 } from "./bundlers.mjs";
 import { binaryOf, engineOf } from "./engines.mjs";
 import { freePort } from "./ports.mjs";
-import { expectPrinted, snippet } from "./readme.mjs";
+import { expectExplained, expectPrinted, snippet } from "./readme.mjs";
 import { build, pack, project, root, run } from "./tarball.mjs";
 
 /** How any WebAssembly begins, in base64. */
@@ -196,6 +196,41 @@ describe.each(TYPESCRIPTS)("%s", (name) => {
     const wrong = `import { softmax } from "softmax-wasm";\nexport const text: string = softmax(new Float32Array(1));\n`;
     const folder = newProject(`${name} wrong`, { "wrong.mts": wrong, "tsconfig.json": JSON.stringify(config) });
     expect(() => tsc(name, folder, "tsconfig.json")).toThrow("TS2322");
+  });
+});
+
+/** What `action` throws, as text. */
+function errorOf(action) {
+  try {
+    action();
+  } catch (error) {
+    return error.message;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("README.md, troubleshooting", () => {
+  test("a bundler that takes the condition workerd, but is not for Workers", () => {
+    const folder = newProject("wrong condition", MAIN);
+    const error = errorOf(() => esbuild(folder, "import.js", "--bundle", "--conditions=workerd", "--outfile=out.js"));
+    expect(error).toContain('No loader is configured for ".wasm" files');
+    expectExplained(error);
+  });
+
+  test("TypeScript's resolution from before exports", () => {
+    const compilerOptions = {
+      module: "commonjs",
+      moduleResolution: "node10",
+      target: "es2022",
+      lib: ["es2022"],
+      types: [],
+    };
+    const config = JSON.stringify({ compilerOptions, files: ["old.ts"] });
+    const old = `export { softmax } from "softmax-wasm";\nexport { createEngine } from "softmax-wasm/js";\n`;
+    const folder = newProject("node10", { "old.ts": old, "tsconfig.json": config });
+    const error = errorOf(() => tsc("typescript-5.9", folder, "tsconfig.json"));
+    expect(error.match(/error TS/g)).toHaveLength(1); // the main entry is found
+    expectExplained(error);
   });
 });
 

@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { root } from "./tarball.mjs";
 
+const page = readFileSync(join(root, "README.md"), "utf8");
 const FENCE = /^```(?:\w+) ([\w-]+)\n([\s\S]*?)^```$/gm;
 
-const snippets = new Map(
-  Array.from(readFileSync(join(root, "README.md"), "utf8").matchAll(FENCE), ([, name, code]) => [name, code]),
-);
+const snippets = new Map(Array.from(page.matchAll(FENCE), ([, name, code]) => [name, code]));
 
 export const names = [...snippets.keys()];
 
@@ -29,4 +28,15 @@ export function expectPrinted(name, stdout) {
   const wanted = printedBy(name);
   expect(wanted).not.toEqual([]);
   expect(stdout.trim().split("\n")).toEqual(wanted);
+}
+
+/** The messages of which README.md says what they mean. */
+const messages = Array.from(page.split("### Troubleshooting")[1].matchAll(/^\| `([^`]+)`/gm), ([, text]) => text);
+
+/** `text`, a reason or an error, has one of them in it. */
+export function expectExplained(text) {
+  expect(
+    messages.filter((message) => text.includes(message)),
+    text,
+  ).not.toEqual([]);
 }
