@@ -143,12 +143,3 @@ export function exp(
   const shifted = mulAdd(y, log2e, magic);
   return rebuilt(expm1(reduced(y, shifted, magic, ln2Upper, ln2Lower), q2, q3, q4, q5, q6), shifted, one);
 }
-
-/** The largest term, from the maximum of rows near zero. */
-export function expOfMax(max: v128): v128 {
-  const exponent = exponentOf(max);
-  return exp(
-    max, lowestOf(exponent), magicOf(exponent),
-    LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
-  );
-}

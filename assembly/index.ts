@@ -1,14 +1,25 @@
 // What the WebAssembly module exports, and nothing else. Pure functions over addresses and counts: no state, no
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
-import { WORK_BYTES_BESIDE, WORK_BYTES_PER_COL, softmaxNarrow } from "./narrow";
-import { softmaxWide } from "./wide";
+import { columns as columnsInLanes } from "./columns";
+import { SLOTS_BYTES } from "./lanes";
+import { narrow } from "./narrow";
+import { LOG_SOFTMAX, isLogarithmic } from "./operation";
+import { wide } from "./wide";
 
 export { fuses, DOWN, LN2_LOWER, LN2_UPPER, LOG2E, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS } from "./exp";
-export { begin, findFactors, findMax, findShifts, scale, sumTerms } from "./wide";
+export { change } from "./change";
+export {
+  finishGradient, finishGradientColumns, gradientColumns, gradientRows, sumGradient, sumGradientColumns,
+} from "./gradient";
+export { round, widen } from "./half";
+export { begin, findResults, findShifts } from "./lanes";
+export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
+export { storeValues } from "./slot";
+export { beginWide, findMaximum, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
-export const VERSION: i32 = 1;
+export const VERSION: i32 = 2;
 
 /** Which of the two binaries this is. */
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
@@ -16,23 +27,51 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
 export const NARROW_COLS: i32 = 64;
 
-/** What `work` must hold, in bytes: a batch of narrow rows. The slots of wide ones take less. */
-export const WORK_BYTES: i32 = WORK_BYTES_PER_COL * NARROW_COLS + WORK_BYTES_BESIDE;
+/** What `work` must hold for `rows`, in bytes: a batch of narrow rows. The slots of wide ones take less. */
+export const ROWS_WORK_BYTES: i32 = SLOTS_BYTES + 128 * NARROW_COLS;
 
-/** Softmax of each of `rows` rows of `cols` float32, from `src` to `dst`; the two are equal or do not overlap. */
-export function softmax(src: usize, dst: usize, rows: i32, cols: i32, work: usize): void {
-  assert(rows > 0 && cols > 0, "softmax: rows and cols must be positive");
-  assert((work & 15) == 0, "softmax: work must be aligned to 16 bytes");
-  assert(apart(src, dst, <u64>rows * cols * 4), "softmax: src and dst must be equal or apart");
-  assert(inMemory(src, dst, <u64>rows * cols * 4), "softmax: src and dst must lie in memory");
-  if (cols <= NARROW_COLS) softmaxNarrow(src, dst, rows, cols, work);
-  else softmaxWide(src, dst, rows, cols, work);
+/**
+ * An operation (operation.ts) on each of `rows` rows of `cols` float32, from `src` to `dst`; a row begins `srcStride` bytes after
+ * the one before it. The two are equal, with equal strides, or do not overlap. What is one value a row goes to `dst`, sums
+ * of statistics to `sums`; known statistics are read from `maxima` and `sums`.
+ */
+export function rows(
+  operation: i32, src: usize, dst: usize, rows: i32, cols: i32,
+  srcStride: usize, dstStride: usize, maxima: usize, sums: usize, work: usize,
+): void {
+  assert(rows > 0 && cols > 0, "rows: rows and cols must be positive");
+  assert((work & 15) == 0, "rows: work must be aligned to 16 bytes");
+  assert(srcStride >= <usize>cols << 2, "rows: a row must end before the next begins");
+  assert(apart(src, dst, <u64>srcStride * (rows - 1) + cols * 4, <u64>dstStride * (rows - 1) + cols * 4), "rows: src and dst must be equal or apart");
+  assert(inMemory(src, <u64>srcStride * (rows - 1) + cols * 4), "rows: src must lie in memory");
+  assert(isValue(operation) || inMemory(dst, <u64>dstStride * (rows - 1) + cols * 4), "rows: dst must lie in memory");
+  if (cols <= NARROW_COLS) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
+  else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }
 
-function apart(src: u64, dst: u64, bytes: u64): bool {
-  return src == dst || src + bytes <= dst || dst + bytes <= src;
+/**
+ * The same on rows that lie side by side: those of a shape [outer, cols, inner] along its middle axis, `rows` = outer · inner of
+ * them. The elements of a row are `stride` bytes apart, at `src` and at `dst`. `workBytes` is at least that of
+ * four rows: SLOTS_BYTES + 16 · cols.
+ */
+export function columns(
+  operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
+  stride: usize, maxima: usize, sums: usize, work: usize, workBytes: i32,
+): void {
+  assert(rows > 0 && cols > 0 && inner > 0, "columns: rows, cols and inner must be positive");
+  assert((work & 15) == 0, "columns: work must be aligned to 16 bytes");
+  assert(workBytes >= SLOTS_BYTES + (cols << 4), "columns: work must hold four rows");
+  columnsInLanes(operation, src, dst, rows, cols, inner, stride, maxima, sums, work, workBytes);
 }
 
-function inMemory(src: u64, dst: u64, bytes: u64): bool {
-  return max(src, dst) + bytes <= <u64>memory.size() << 16;
+function isValue(operation: i32): bool {
+  return isLogarithmic(operation) && operation != LOG_SOFTMAX;
+}
+
+function apart(src: u64, dst: u64, srcBytes: u64, dstBytes: u64): bool {
+  return src == dst || src + srcBytes <= dst || dst + dstBytes <= src;
+}
+
+function inMemory(at: u64, bytes: u64): bool {
+  return at + bytes <= <u64>memory.size() << 16;
 }

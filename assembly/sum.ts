@@ -34,7 +34,7 @@ export function total(sum: v128, losses: v128): v128 {
 /** Two float64 pairs → four float32, rounded to nearest. */
 // @ts-ignore: decorator
 @inline
-function narrowed(a: v128, b: v128): v128 {
+export function narrowed(a: v128, b: v128): v128 {
   return v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
 }
 

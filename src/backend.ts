@@ -2,8 +2,9 @@
 // engine's name or from a probe: WebAssembly.validate says yes on pages whose content policy forbids to compile.
 
 import { type EngineSetup, fail } from "./check.js";
+import { jsBackend } from "./fallback.js";
 import { createRegion } from "./memory.js";
-import { type Backend, jsBackend, wasmBackend } from "./place.js";
+import { type Backend, wasmBackend } from "./place.js";
 import { KERNEL_VERSION } from "./wasm.js";
 
 /** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */

@@ -1,7 +1,34 @@
 // Every error an argument can cause is raised here, before anything the caller can see is written. Options are read once,
 // own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
-import { bufferOf, byteOffsetOf, isDetached, isShared, kindOf, lengthOf, setFloats } from "./intrinsics.js";
+import type { Changes, Matrix } from "./changes.js";
+import {
+  bitsOfFloat16,
+  bufferOf,
+  byteLengthOf,
+  byteOffsetOf,
+  duplicate,
+  isDetached,
+  isShared,
+  kindOf,
+  lengthOf,
+  type Typed,
+} from "./intrinsics.js";
+import {
+  BFLOAT16,
+  FLOAT16,
+  FLOAT32,
+  type Format,
+  FROM_STATS,
+  isGradient,
+  isValue,
+  type Operation,
+  ROW_STATS,
+  SOFTMAX,
+  SOFTMAX_BACKWARD,
+  type Stored,
+} from "./operation.js";
+import type { Elements, Float16Elements, LogSumExpOptions, RowStats, SoftmaxOptions } from "./options.js";
 
 /** The `code` of every error this library throws. They do not change between versions; messages may. */
 export type SoftmaxErrorCode =
@@ -48,13 +75,8 @@ function named(value: unknown): string {
   return kindOf(value) ?? (Array.isArray(value) ? "Array" : "an object");
 }
 
-function checkFloats(what: string, name: string, value: unknown): asserts value is Float32Array {
-  if (kindOf(value) !== "Float32Array")
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a Float32Array, got ${named(value)}`);
-}
-
 /** The length of an array that still has its memory. */
-function attachedLength(what: string, name: string, array: Float32Array): number {
+function attachedLength(what: string, name: string, array: ArrayBufferView): number {
   const length = lengthOf(array);
   if (length === 0 && isDetached(array))
     fail(TypeError, "ERR_SOFTMAX_DETACHED", `${what}: "${name}" is detached: its buffer was transferred or shrunk`);
@@ -87,125 +109,476 @@ const hasOwn: (object: object, name: PropertyKey) => boolean = Function.prototyp
   Object.prototype.hasOwnProperty,
 );
 
-/** The layout of a batch, and where its result goes. */
-export interface SoftmaxOptions {
-  /** Elements per row; `input.length` must be a multiple of it. Default: the whole input is one row. */
-  readonly cols?: number | undefined;
-  /** The shape of the input, in place of `cols`: the last axis varies fastest (C order). */
-  readonly shape?: readonly number[] | undefined;
-  /** With `shape`: the axis along which probabilities add up to 1. So far the last one only: −1 (default), or rank − 1. */
-  readonly axis?: number | undefined;
-  /** Where to write; as long as the input, and possibly the input itself. Default: a new array. */
-  readonly out?: Float32Array | undefined;
-}
-
 /**
- * A checked call. One record serves all calls (no garbage): filled after the last of the caller's code has run, and to be
- * emptied by `taken` before anything else happens, lest it keep the caller's arrays alive.
+ * A checked call. One record serves all calls (no garbage): it is filled after the last of the caller's code has run, and emptied by
+ * `forget` when the call is over, lest it keep the caller's arrays alive.
  */
 export interface Call {
-  input: Float32Array;
-  out: Float32Array;
+  what: string;
+  operation: Operation;
+  input: Stored;
+  inputFormat: Format;
+  /** The other input of a gradient. */
+  grad: Stored;
+  gradFormat: Format;
+  out: Stored;
+  outFormat: Format;
+  /** Given or asked for. */
+  stats: RowStats;
+  /** What the caller gets: `out` as it was given, or the statistics. */
+  result: unknown;
   rows: number;
+  /** Elements of a row. */
   cols: number;
+  /** How many rows lie side by side: 1 where rows lie along the last axis. */
+  inner: number;
+  /** From the start of a row to the start of the next, where rows lie along the last axis. */
+  rowStride: number;
+  outRowStride: number;
+  changes: Changes | undefined;
+  /** Whether rows of which nothing is kept are to be 0 (or −∞). */
+  zeroEmpty: boolean;
 }
 
 const NOTHING = new Float32Array(0);
-const call: Call = { input: NOTHING, out: NOTHING, rows: 0, cols: 0 };
+const NO_STATS: RowStats = { max: NOTHING, sum: new Float64Array(0) };
+const call: Call = {
+  what: "",
+  operation: SOFTMAX,
+  input: NOTHING,
+  inputFormat: FLOAT32,
+  grad: NOTHING,
+  gradFormat: FLOAT32,
+  out: NOTHING,
+  outFormat: FLOAT32,
+  stats: NO_STATS,
+  result: undefined,
+  rows: 0,
+  cols: 0,
+  inner: 1,
+  rowStride: 0,
+  outRowStride: 0,
+  changes: undefined,
+  zeroEmpty: false,
+};
 
-export function taken(): void {
+/** Ends the call: its arrays are the caller's alone again. */
+export function forget(): void {
   call.input = NOTHING;
+  call.grad = NOTHING;
   call.out = NOTHING;
+  call.stats = NO_STATS;
+  call.result = undefined;
+  call.changes = undefined;
 }
 
-export function checkCall(what: string, input: unknown, options: unknown): Call {
+// Which options an operation takes beside those of the layout and `out`.
+const LOGIT_OPTIONS = 1;
+const OUT_STRIDE = 2;
+const EMPTY = 4;
+const TAKES: readonly number[] = [7, 7, LOGIT_OPTIONS, LOGIT_OPTIONS, 7, OUT_STRIDE, OUT_STRIDE];
+
+/** `second` is the known statistics, or the gradient of the result. */
+export function checkCall(what: string, operation: Operation, input: unknown, options: unknown, second: unknown): Call {
   let cols: unknown;
   let shape: unknown;
   let axis: unknown;
+  let rowStride: unknown;
+  let outRowStride: unknown;
+  let dtype: unknown;
+  let temperature: unknown;
+  let bias: unknown;
+  let mask: unknown;
+  let lengths: unknown;
+  let causal: unknown;
+  let empty: unknown;
   let out: unknown;
   if (options !== undefined) {
     checkOptions(what, options);
-    const given = options as { [name in keyof SoftmaxOptions]: unknown };
+    const takes = TAKES[operation]!;
+    const given = options as { [name in keyof (SoftmaxOptions & LogSumExpOptions)]: unknown };
     for (const name in given) {
       if (!hasOwn(given, name)) continue;
       if (name === "cols") cols = given.cols;
       else if (name === "out") out = given.out;
       else if (name === "shape") shape = given.shape;
       else if (name === "axis") axis = given.axis;
+      else if (name === "rowStride") rowStride = given.rowStride;
+      else if (name === "dtype") dtype = given.dtype;
+      else if (name === "outRowStride" && takes & OUT_STRIDE) outRowStride = given.outRowStride;
+      else if (name === "empty" && takes & EMPTY) empty = given.empty;
+      else if (!(takes & LOGIT_OPTIONS)) unknownOption(what, name);
+      else if (name === "temperature") temperature = given.temperature;
+      else if (name === "bias") bias = given.bias;
+      else if (name === "mask") mask = given.mask;
+      else if (name === "lengths") lengths = given.lengths;
+      else if (name === "causal") causal = given.causal;
       else unknownOption(what, name);
     }
   }
-  checkFloats(what, "input", input);
-  if (out !== undefined) checkFloats(what, "out", out);
+  const values = isValue(operation);
+  const gradient = isGradient(operation);
+  const inputName = gradient ? (operation === SOFTMAX_BACKWARD ? "probs" : "logProbs") : "input";
+  if (dtype !== undefined) oneOf(what, "dtype", dtype, ["float16", "bfloat16"]);
+  if (empty !== undefined) oneOf(what, "empty", empty, ["nan", "zero"]);
+  const inputFormat = formatOf(what, inputName, input, dtype);
+  let outFormat: Format = FLOAT32;
+  let gradFormat: Format = FLOAT32;
+  let max: unknown;
+  let sum: unknown;
+  if (operation === FROM_STATS) ({ max, sum } = statsOf(what, "stats", second));
+  if (operation === ROW_STATS && out !== undefined) ({ max, sum } = statsOf(what, "out", out));
+  else if (out !== undefined) outFormat = formatOf(what, "out", out, dtype);
+  if (gradient) gradFormat = formatOf(what, "grad", second, dtype);
+  if (dtype !== undefined && !(isBits(input) || isBits(out) || isBits(second)))
+    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "dtype" says what a Uint16Array holds, and there is none`);
+  let layout: Layout | undefined;
   if (shape !== undefined) {
     if (cols !== undefined) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "cols" and "shape" exclude each other`);
-    cols = lastAxis(what, attachedLength(what, "input", input), shape, axis);
+    layout = readShape(what, shape, axis);
   } else if (axis !== undefined) {
     fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "axis" needs "shape"`);
   }
 
   // From here on, none of the caller's code runs.
-  const length = attachedLength(what, "input", input);
-  const width = cols === undefined ? length : checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
-  if (width === 0 ? length !== 0 : length % width !== 0)
-    fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "input" expected a multiple of ${width} elements, got ${length}`);
-  if (out !== undefined) {
-    const outLength = attachedLength(what, "out", out);
-    if (outLength !== length)
-      fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "out" expected length ${length}, got ${outLength}`);
+  const length = attachedLength(what, inputName, input as Stored);
+  let width = length;
+  let inner = 1;
+  let stride = length;
+  let rows: number;
+  if (layout !== undefined) {
+    ({ rows, cols: width, inner } = layout);
+    stride = strideOf(what, "rowStride", rowStride, width, inner);
+    checkLength(what, inputName, length, rows, width * inner, stride * inner, inner, " for the shape");
+  } else {
+    if (cols !== undefined) width = checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
+    else if (rowStride !== undefined)
+      fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
+    stride = strideOf(what, "rowStride", rowStride, width, 1);
+    rows = length === 0 ? 0 : Math.ceil(length / stride);
+    if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride, 1);
+    else if (rows * width !== length)
+      fail(
+        RangeError,
+        "ERR_SOFTMAX_LENGTH",
+        `${what}: "${inputName}" expected a multiple of ${width} elements, got ${length}`,
+      );
   }
-  call.input = out !== undefined && out !== input && overlap(input, out, length) ? copied(what, input) : input;
-  call.out = out ?? allocated(what, length);
-  call.rows = length === 0 ? 0 : length / width;
+  const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
+  if (gradient)
+    checkLength(
+      what,
+      "grad",
+      attachedLength(what, "grad", second as Stored),
+      rows,
+      width * inner,
+      stride * inner,
+      inner,
+    );
+  if (max !== undefined) {
+    const name = operation === ROW_STATS ? "out" : "stats";
+    exactLength(what, `${name}.max`, max as Float32Array, rows);
+    exactLength(what, `${name}.sum`, sum as Float64Array, rows);
+  }
+  if (out !== undefined && operation !== ROW_STATS) {
+    if (values) exactLength(what, "out", out as Stored, rows);
+    else
+      checkLength(
+        what,
+        "out",
+        attachedLength(what, "out", out as Stored),
+        rows,
+        width * inner,
+        outStride * inner,
+        inner,
+      );
+  }
+  const changes =
+    temperature === undefined &&
+    bias === undefined &&
+    mask === undefined &&
+    lengths === undefined &&
+    causal === undefined
+      ? undefined
+      : checkChanges(
+          what,
+          operation,
+          layout ?? { rows, cols: width, inner, rank: 2, fromLast: 0, height: rows, width },
+          temperature,
+          bias,
+          mask,
+          lengths,
+          causal,
+        );
+
+  // Nothing is wrong. What follows allocates, and copies what would be written over before it is read.
+  let from = bitsOf(input as Elements);
+  let grad = gradient ? bitsOf(second as Elements) : NOTHING;
+  let to: Stored = NOTHING;
+  let stats = NO_STATS;
+  if (operation === ROW_STATS) {
+    stats =
+      max === undefined
+        ? { max: allocated(what, rows), sum: allocatedDoubles(what, rows) }
+        : { max: max as Float32Array, sum: sum as Float64Array };
+    if (overlap(from, stats.max) || overlap(from, stats.sum)) from = copied(what, from);
+  } else if (out === undefined) to = allocated(what, values ? rows : rows * outStride);
+  else {
+    to = bitsOf(out as Elements);
+    const alike = stride === outStride && !values;
+    if (!(alike && inPlace(from, inputFormat, to, outFormat)) && overlap(from, to)) from = copied(what, from);
+    if (gradient && !(alike && inPlace(grad, gradFormat, to, outFormat)) && overlap(grad, to))
+      grad = copied(what, grad);
+  }
+  if (operation === FROM_STATS)
+    stats = { max: kept(what, max as Float32Array, [to]), sum: kept(what, sum as Float64Array, [to]) };
+  call.what = what;
+  call.operation = operation;
+  call.input = from;
+  call.inputFormat = inputFormat;
+  call.grad = grad;
+  call.gradFormat = gradFormat;
+  call.out = to;
+  call.outFormat = outFormat;
+  call.stats = stats;
+  call.result = out ?? (operation === ROW_STATS ? stats : to);
+  call.rows = rows;
   call.cols = width;
+  call.inner = inner;
+  call.rowStride = stride;
+  call.outRowStride = outStride;
+  call.changes = changes === undefined ? undefined : keptChanges(what, changes, [to, stats.max, stats.sum]);
+  call.zeroEmpty = empty === "zero";
   return call;
 }
 
-/** The length of the last axis of `shape`, which must have `length` elements; `axis` must name that axis. */
-function lastAxis(what: string, length: number, shape: unknown, axis: unknown): number {
+/** One of some words. */
+function oneOf(what: string, name: string, value: unknown, words: readonly string[]): void {
+  if ((words as readonly unknown[]).includes(value)) return;
+  const message = `${what}: "${name}" expected ${words.map((word) => `"${word}"`).join(" or ")}, got ${named(value)}`;
+  if (typeof value === "string") fail(RangeError, "ERR_SOFTMAX_VALUE", message);
+  fail(TypeError, "ERR_SOFTMAX_TYPE", message);
+}
+
+/** How an array holds its elements; an error if it is none that can. */
+function formatOf(what: string, name: string, value: unknown, dtype: unknown): Format {
+  const kind = kindOf(value);
+  if (kind === "Float32Array") return FLOAT32;
+  if (kind === "Float16Array") return FLOAT16;
+  if (kind !== "Uint16Array")
+    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a Float32Array, got ${named(value)}`);
+  if (dtype === undefined)
+    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" is a Uint16Array: "dtype" must say what it holds`);
+  return dtype === "bfloat16" ? BFLOAT16 : FLOAT16;
+}
+
+function isBits(value: unknown): boolean {
+  return kindOf(value) === "Uint16Array";
+}
+
+/** The same memory, as the bits of a shorter format if it is not float32. */
+function bitsOf(array: Elements): Stored {
+  return kindOf(array) === "Float16Array" ? bitsOfFloat16(array as Float16Elements) : (array as Stored);
+}
+
+function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
+  if (typeof value !== "object" || value === null)
+    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected { max, sum }, got ${named(value)}`);
+  const { max, sum } = value as { max: unknown; sum: unknown };
+  checkKind(what, `${name}.max`, max, "Float32Array");
+  checkKind(what, `${name}.sum`, sum, "Float64Array");
+  return { max, sum };
+}
+
+function checkKind(what: string, name: string, value: unknown, ...kinds: string[]): void {
+  if (!kinds.includes(kindOf(value)!))
+    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a ${kinds.join(" or ")}, got ${named(value)}`);
+}
+
+function exactLength(what: string, name: string, array: ArrayBufferView, wanted: number): void {
+  const length = attachedLength(what, name, array);
+  if (length !== wanted)
+    fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}, got ${length}`);
+}
+
+/** The distance from row to row: that of rows without anything between them, if it was not said. */
+function strideOf(what: string, name: string, value: unknown, cols: number, inner: number): number {
+  if (value === undefined) return cols;
+  if (inner !== 1) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" needs rows along the last axis`);
+  return checkCount(what, name, value, Math.max(1, cols), Number.MAX_SAFE_INTEGER);
+}
+
+/** `rows` / `inner` blocks of `size` elements, `stride` apart. After the last one, the rest may be missing. */
+function checkLength(
+  what: string,
+  name: string,
+  length: number,
+  rows: number,
+  size: number,
+  stride: number,
+  inner: number,
+  why = "",
+): void {
+  const most = (rows / inner) * stride;
+  const least = rows === 0 ? 0 : most - stride + size;
+  if (length >= least && length <= most) return;
+  const wanted = least === most ? `${least}` : `${least} to ${most}`;
+  fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}${why}, got ${length}`);
+}
+
+/** What a shape and an axis say. */
+interface Layout extends Matrix {
+  readonly rows: number;
+  readonly cols: number;
+  readonly inner: number;
+}
+
+function readShape(what: string, shape: unknown, axis: unknown): Layout {
   if (!Array.isArray(shape))
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "shape" expected an array of numbers, got ${named(shape)}`);
   const rank = shape.length;
-  let size = 1;
-  let last = 1;
-  for (let i = 0; i < rank; i++) {
-    last = checkCount(what, `shape[${i}]`, shape[i], 0, Number.MAX_SAFE_INTEGER);
-    size *= last;
-    if (size > Number.MAX_SAFE_INTEGER)
+  const sizes: number[] = [];
+  for (let i = 0; i < rank; i++) sizes.push(checkCount(what, `shape[${i}]`, shape[i], 0, Number.MAX_SAFE_INTEGER));
+  const most = Math.max(rank, 1);
+  const given = axis === undefined ? -1 : checkCount(what, "axis", axis, -most, most - 1);
+  const along = given < 0 ? given + most : given;
+  let rows = 1;
+  let inner = 1;
+  let elements = 1;
+  for (const [i, size] of sizes.entries()) {
+    if (i !== along) rows *= size;
+    if (i > along) inner *= size;
+    elements *= size;
+    if (Math.max(rows, elements) > Number.MAX_SAFE_INTEGER)
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
   }
-  const along = axis === undefined ? -1 : checkCount(what, "axis", axis, -Math.max(rank, 1), Math.max(rank, 1) - 1);
-  if (along !== -1 && along !== Math.max(rank, 1) - 1)
-    fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "axis" expected the last axis, got ${along}`);
-  if (size !== length)
-    fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "input" expected length ${size} for the shape, got ${length}`);
-  return last;
+  return {
+    rows,
+    cols: sizes[along] ?? 1,
+    inner: Math.max(inner, 1),
+    rank,
+    fromLast: most - 1 - along,
+    height: sizes.at(-2) ?? 1,
+    width: sizes.at(-1) ?? 1,
+  };
 }
 
-/**
- * Whether `out` covers a part of the input, which must then be copied before anything is written. (The same view is no
- * clash: rows are read before they are written.) Buffers are compared last: asking for one takes 13 ns.
- * Two buffers that are shared may be the same memory, received twice.
- */
-function overlap(input: Float32Array, out: Float32Array, length: number): boolean {
-  const distance = byteOffsetOf(out) - byteOffsetOf(input);
-  if (distance === 0 || Math.abs(distance) >= 4 * length) return false;
-  return bufferOf(input) === bufferOf(out) || (isShared(input) && isShared(out));
+function checkChanges(
+  what: string,
+  operation: Operation,
+  layout: Layout,
+  temperature: unknown,
+  bias: unknown,
+  mask: unknown,
+  lengths: unknown,
+  causal: unknown,
+): Changes {
+  const { rows, cols } = layout;
+  if (temperature !== undefined) checkTemperature(what, operation, temperature, rows);
+  if (bias !== undefined) checkKind(what, "bias", bias, "Float32Array");
+  if (mask !== undefined) checkKind(what, "mask", mask, "Uint8Array");
+  const biasIsFull = bias !== undefined && isFull(what, "bias", bias as Float32Array, rows, cols);
+  const maskIsFull = mask !== undefined && isFull(what, "mask", mask as Uint8Array, rows, cols);
+  if (lengths !== undefined) {
+    checkKind(what, "lengths", lengths, "Uint32Array", "Int32Array");
+    exactLength(what, "lengths", lengths as Uint32Array, rows);
+    for (let row = 0; row < rows; row++) checkCount(what, `lengths[${row}]`, (lengths as Uint32Array)[row], 0, cols);
+  }
+  let offset: number | undefined;
+  if (causal !== undefined) {
+    offset = checkCount(what, "causal", causal, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    if (layout.rank < 2) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "causal" needs a shape of two axes or more`);
+  }
+  return {
+    temperature: temperature as number | Float32Array | undefined,
+    bias: bias as Float32Array | undefined,
+    biasIsFull,
+    mask: mask as Uint8Array | undefined,
+    maskIsFull,
+    lengths: lengths as Uint32Array | undefined,
+    causal: offset,
+    matrix: layout,
+  };
+}
+
+function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
+  const least = isValue(operation) ? "a positive number" : "a number not below 0";
+  const check = (name: string, value: number) => {
+    if (!(value >= 0 && value < Infinity) || (value === 0 && isValue(operation)))
+      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
+  };
+  if (typeof temperature === "number") return check("temperature", temperature);
+  if (kindOf(temperature) !== "Float32Array")
+    fail(
+      TypeError,
+      "ERR_SOFTMAX_TYPE",
+      `${what}: "temperature" expected a number or a Float32Array, got ${named(temperature)}`,
+    );
+  exactLength(what, "temperature", temperature as Float32Array, rows);
+  for (let row = 0; row < rows; row++) check(`temperature[${row}]`, (temperature as Float32Array)[row]!);
+}
+
+/** Whether an array has an element for each of the input's, rather than for each of a row. */
+function isFull(what: string, name: string, array: ArrayBufferView, rows: number, cols: number): boolean {
+  const length = attachedLength(what, name, array);
+  if (length === rows * cols) return true;
+  if (length !== cols)
+    fail(
+      RangeError,
+      "ERR_SOFTMAX_LENGTH",
+      `${what}: "${name}" expected length ${rows * cols}, or ${cols} for all rows, got ${length}`,
+    );
+  return false;
+}
+
+function keptChanges(what: string, changes: Changes, written: readonly ArrayBufferView[]): Changes {
+  const { temperature, bias, mask, lengths } = changes;
+  return {
+    ...changes,
+    temperature: typeof temperature === "number" ? temperature : kept(what, temperature, written),
+    bias: kept(what, bias, written),
+    mask: kept(what, mask, written),
+    lengths: kept(what, lengths, written),
+  };
+}
+
+/** Other threads may write to it, or we shall before it is read: then a copy. */
+function kept<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
+  if (array === undefined || !(isShared(array) || written.some((other) => overlap(array, other)))) return array;
+  return copied(what, array);
+}
+
+/** Whether two arrays share memory. Buffers are compared last: asking for one takes 13 ns. */
+function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const distance = byteOffsetOf(b) - byteOffsetOf(a);
+  if (distance >= byteLengthOf(a) || -distance >= byteLengthOf(b)) return false;
+  return bufferOf(a) === bufferOf(b) || (isShared(a) && isShared(b)); // two that are shared may be one, received twice
+}
+
+/** Whether elements are written where they were read: rows are read before they are written. */
+function inPlace(a: Stored, aFormat: Format, b: Stored, bFormat: Format): boolean {
+  return a === b || (aFormat === bFormat && byteOffsetOf(a) === byteOffsetOf(b));
 }
 
 /** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */
-export function copied(what: string, input: Float32Array): Float32Array {
-  const copy = allocated(what, lengthOf(input));
-  setFloats(copy, input, 0);
-  return copy;
+export function copied<T extends Typed>(what: string, array: T): T {
+  return allocate(what, byteLengthOf(array), () => duplicate(array));
 }
 
 /** A new array, or `ERR_SOFTMAX_MEMORY`. */
 export function allocated(what: string, length: number): Float32Array {
+  return allocate(what, 4 * length, () => new Float32Array(length));
+}
+
+function allocatedDoubles(what: string, length: number): Float64Array {
+  return allocate(what, 8 * length, () => new Float64Array(length));
+}
+
+function allocate<T>(what: string, bytes: number, make: () => T): T {
   try {
-    return new Float32Array(length);
+    return make();
   } catch (cause) {
-    fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${4 * length} bytes`, cause);
+    fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${bytes} bytes`, cause);
   }
 }
 
@@ -272,4 +645,15 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
     module: module as object | undefined,
     scratchBytes: scratchBytes === undefined ? 2 ** 20 : checkCount(what, "scratchBytes", scratchBytes, 4096, 2 ** 30),
   };
+}
+
+/** Statistics of the same number of rows. */
+export function checkPair(what: string, a: unknown, b: unknown): [a: RowStats, b: RowStats, rows: number] {
+  const left = statsOf(what, "a", a);
+  const right = statsOf(what, "b", b);
+  const rows = attachedLength(what, "a.max", left.max as Float32Array);
+  exactLength(what, "a.sum", left.sum as Float64Array, rows);
+  exactLength(what, "b.max", right.max as Float32Array, rows);
+  exactLength(what, "b.sum", right.sum as Float64Array, rows);
+  return [left as RowStats, right as RowStats, rows];
 }

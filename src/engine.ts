@@ -1,9 +1,27 @@
 // The spine: caller's array → check → place → kernel → result.
 
 import type { BackendName, Selection } from "./backend.js";
-import type { SoftmaxOptions } from "./check.js";
-import { checkCall, checkCount, codeOf, fail, taken } from "./check.js";
+import { type Call, checkCall, checkCount, codeOf, fail, forget } from "./check.js";
+import { storeElement } from "./half.js";
 import { type Arena, MAX_BYTES } from "./memory.js";
+import {
+  FROM_STATS,
+  LOG_SOFTMAX,
+  LOG_SOFTMAX_BACKWARD,
+  LOG_SUM_EXP,
+  type Operation,
+  ROW_STATS,
+  SOFTMAX,
+  SOFTMAX_BACKWARD,
+} from "./operation.js";
+import type {
+  BackwardOptions,
+  Elements,
+  LogSumExpOptions,
+  RowStats,
+  RowStatsOptions,
+  SoftmaxOptions,
+} from "./options.js";
 import type { Backend } from "./place.js";
 
 /**
@@ -30,16 +48,50 @@ export class Engine {
   }
 
   /** {@link softmax}, on this engine. */
-  softmax(input: Float32Array, options?: SoftmaxOptions): Float32Array {
-    const { input: logits, out, rows, cols } = checkCall("softmax", input, options);
-    taken();
-    this.#alive("softmax"); // after the last of the caller's code: a getter may have disposed of the engine
-    try {
-      if (rows > 0) this.#backend.softmax(logits, out, rows, cols);
-    } catch (cause) {
-      this.#recover("softmax", cause);
-    }
-    return out;
+  softmax<Out extends Elements = Float32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
+    return this.#run("softmax", SOFTMAX, input, options) as NoInfer<Out>;
+  }
+
+  /** {@link logSoftmax}, on this engine. */
+  logSoftmax<Out extends Elements = Float32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
+    return this.#run("logSoftmax", LOG_SOFTMAX, input, options) as NoInfer<Out>;
+  }
+
+  /** {@link logSumExp}, on this engine. */
+  logSumExp<Out extends Elements = Float32Array>(input: Elements, options?: LogSumExpOptions<Out>): NoInfer<Out> {
+    return this.#run("logSumExp", LOG_SUM_EXP, input, options) as NoInfer<Out>;
+  }
+
+  /** {@link rowStats}, on this engine. */
+  rowStats(input: Elements, options?: RowStatsOptions): RowStats {
+    return this.#run("rowStats", ROW_STATS, input, options) as RowStats;
+  }
+
+  /** {@link softmaxFromStats}, on this engine. */
+  softmaxFromStats<Out extends Elements = Float32Array>(
+    input: Elements,
+    stats: RowStats,
+    options?: SoftmaxOptions<Out>,
+  ): NoInfer<Out> {
+    return this.#run("softmaxFromStats", FROM_STATS, input, options, stats) as NoInfer<Out>;
+  }
+
+  /** {@link softmaxBackward}, on this engine. */
+  softmaxBackward<Out extends Elements = Float32Array>(
+    probs: Elements,
+    grad: Elements,
+    options?: BackwardOptions<Out>,
+  ): NoInfer<Out> {
+    return this.#run("softmaxBackward", SOFTMAX_BACKWARD, probs, options, grad) as NoInfer<Out>;
+  }
+
+  /** {@link logSoftmaxBackward}, on this engine. */
+  logSoftmaxBackward<Out extends Elements = Float32Array>(
+    logProbs: Elements,
+    grad: Elements,
+    options?: BackwardOptions<Out>,
+  ): NoInfer<Out> {
+    return this.#run("logSoftmaxBackward", LOG_SOFTMAX_BACKWARD, logProbs, options, grad) as NoInfer<Out>;
   }
 
   /**
@@ -70,6 +122,20 @@ export class Engine {
     this.dispose();
   }
 
+  #run(what: string, operation: Operation, input: unknown, options: unknown, second?: unknown): unknown {
+    const call = checkCall(what, operation, input, options, second);
+    try {
+      this.#alive(what); // after the last of the caller's code: a getter may have disposed of the engine
+      if (call.cols > 0 && call.rows > 0) this.#backend.run(call);
+      else emptyRows(call);
+      return call.result;
+    } catch (cause) {
+      this.#recover(what, cause);
+    } finally {
+      forget();
+    }
+  }
+
   /** After anything but an error of ours: a fresh scratch and kernel for the next call, whatever happened to these. */
   #recover(what: string, cause: unknown): never {
     if (codeOf(cause) !== undefined) throw cause;
@@ -79,5 +145,14 @@ export class Engine {
 
   #alive(what: string): void {
     if (this.#disposed) fail(Error, "ERR_SOFTMAX_DISPOSED", `${what}: the engine was disposed of`);
+  }
+}
+
+/** Rows without elements have nothing to write but the value of an empty sum. */
+function emptyRows({ operation, out, outFormat, stats, rows }: Call): void {
+  if (operation === LOG_SUM_EXP) for (let row = 0; row < rows; row++) storeElement(out, outFormat, row, -Infinity);
+  if (operation === ROW_STATS) {
+    stats.max.fill(-Infinity);
+    stats.sum.fill(0);
   }
 }

@@ -2,14 +2,35 @@
 // js.ts and workerd.ts are the same functions with kernels from elsewhere, or none.
 
 import { select, selectSync } from "./backend.js";
-import { checkEngineOptions, type EngineOptions, type SoftmaxOptions } from "./check.js";
+import { checkEngineOptions, type EngineOptions } from "./check.js";
 import { embedded } from "./embedded.js";
 import { Engine } from "./engine.js";
+import type {
+  BackwardOptions,
+  Elements,
+  LogSumExpOptions,
+  RowStats,
+  RowStatsOptions,
+  SoftmaxOptions,
+} from "./options.js";
 
 export type { BackendName } from "./backend.js";
-export type { EngineOptions, SoftmaxErrorCode, SoftmaxOptions } from "./check.js";
+export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
 export { Arena } from "./memory.js";
+export type {
+  BackwardOptions,
+  Elements,
+  Float16Elements,
+  LayoutOptions,
+  LogitOptions,
+  LogSumExpOptions,
+  ResultOptions,
+  RowStats,
+  RowStatsOptions,
+  SoftmaxOptions,
+} from "./options.js";
+export { mergeRowStats } from "./stats.js";
 
 /**
  * Makes an engine, compiling off the thread that calls.
@@ -70,6 +91,142 @@ export function defaultEngine(): Engine {
  * softmax(new Float32Array([0, Math.log(3), 5, 5]), { cols: 2 }); // 0.25, 0.75, 0.5, 0.5
  * ```
  */
-export function softmax(input: Float32Array, options?: SoftmaxOptions): Float32Array {
+export function softmax<Out extends Elements = Float32Array>(
+  input: Elements,
+  options?: SoftmaxOptions<Out>,
+): NoInfer<Out> {
   return defaultEngine().softmax(input, options);
+}
+
+/**
+ * Logarithms of probabilities, of each row of a batch: `y_i = x_i − max − log Σ_j exp(x_j − max)`, never by way of the
+ * probabilities, and so without loss: of [16.9, 0], the first is −4.5753e−8. (Equation 3.11 of the chapter, in logarithms.)
+ *
+ * As {@link softmax} in everything else; beside finite logits, −∞ gives −∞. Accuracy: at most 3 ULP (`js`: 1).
+ *
+ * @param input Logits.
+ * @param options Layout, what to do to the logits first, and `out`.
+ * @returns `out`, or a new Float32Array.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * logSoftmax(new Float32Array([0, Math.log(3)])); // -1.3863, -0.2877
+ * ```
+ */
+export function logSoftmax<Out extends Elements = Float32Array>(
+  input: Elements,
+  options?: SoftmaxOptions<Out>,
+): NoInfer<Out> {
+  return defaultEngine().logSoftmax(input, options);
+}
+
+/**
+ * `log Σ_j exp(x_j)` of each row: one value a row, the rows in the order of the shape without the axis.
+ *
+ * −∞ for a row of nothing but −∞, or of no elements; +∞ where there is one; NaN where there is a NaN. Accuracy: 3 ULP or an
+ * absolute error of 2⁻²², whichever is larger (where the maximum is negative, it and the logarithm may cancel).
+ *
+ * @param input Logits.
+ * @param options Layout, what to do to the logits first, and `out`: one element for each row.
+ * @returns `out`, or a new Float32Array.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * logSumExp(new Float32Array([0, 0, 1000, 1000]), { cols: 2 }); // 0.6931, 1000.6932
+ * ```
+ */
+export function logSumExp<Out extends Elements = Float32Array>(
+  input: Elements,
+  options?: LogSumExpOptions<Out>,
+): NoInfer<Out> {
+  return defaultEngine().logSumExp(input, options);
+}
+
+/**
+ * The maximum of each row, and `Σ_j exp(x_j − max)`: all that softmax needs to know of the rest of a row. For rows that are
+ * spread over tiles, files, processes or machines: {@link mergeRowStats} puts parts together, {@link softmaxFromStats}
+ * makes probabilities of them.
+ *
+ * @param input Logits, of whole rows or of a part of each.
+ * @param options Layout, what to do to the logits first, and `out`.
+ * @returns `out`, or new arrays: one element for each row.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * const { max, sum } = rowStats(new Float32Array([1, 2, 3]));
+ * console.log(max[0]! + Math.log(sum[0]!)); // 3.4076
+ * ```
+ */
+export function rowStats(input: Elements, options?: RowStatsOptions): RowStats {
+  return defaultEngine().rowStats(input, options);
+}
+
+/**
+ * Probabilities of a part of each row, given the statistics of the whole: `y_i = exp(x_i − max) / sum`.
+ *
+ * Accuracy: 4 ULP from the true value of the uncut row, in however many pieces it was cut. `max` must not be smaller than a
+ * logit of the part; with statistics of other rows, the result means nothing.
+ *
+ * @param input Logits.
+ * @param stats Of each row, as {@link rowStats} and {@link mergeRowStats} give them.
+ * @param options As those of softmax.
+ * @returns `out`, or a new Float32Array.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * const whole = new Float32Array([0, 1, 2, 3]);
+ * const left = whole.subarray(0, 2), right = whole.subarray(2);
+ * const stats = mergeRowStats(rowStats(left), rowStats(right));
+ * softmaxFromStats(right, stats); // 0.2369, 0.6439
+ * ```
+ */
+export function softmaxFromStats<Out extends Elements = Float32Array>(
+  input: Elements,
+  stats: RowStats,
+  options?: SoftmaxOptions<Out>,
+): NoInfer<Out> {
+  return defaultEngine().softmaxFromStats(input, stats, options);
+}
+
+/**
+ * The gradient of the logits, from that of the probabilities: `dx_i = p_i·(g_i − Σ_j p_j·g_j)`, in doubles, rounded once.
+ * After a softmax with a `temperature`, divide the result by that.
+ *
+ * @param probs What softmax returned.
+ * @param grad The gradient with respect to it, in the same layout.
+ * @param options Layout (of `probs` and `grad`), and `out`, which may be either of them.
+ * @returns `out`, or a new Float32Array.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * softmaxBackward(new Float32Array([0.25, 0.75]), new Float32Array([1, 0])); // 0.1875, -0.1875
+ * ```
+ */
+export function softmaxBackward<Out extends Elements = Float32Array>(
+  probs: Elements,
+  grad: Elements,
+  options?: BackwardOptions<Out>,
+): NoInfer<Out> {
+  return defaultEngine().softmaxBackward(probs, grad, options);
+}
+
+/**
+ * The gradient of the logits, from that of the log-probabilities: `dx_i = g_i − exp(l_i)·Σ_j g_j`, in doubles, rounded once.
+ *
+ * @param logProbs What logSoftmax returned.
+ * @param grad The gradient with respect to it, in the same layout.
+ * @param options Layout (of `logProbs` and `grad`), and `out`, which may be either of them.
+ * @returns `out`, or a new Float32Array.
+ * @throws As {@link softmax}.
+ * @example
+ * ```ts
+ * logSoftmaxBackward(new Float32Array([Math.log(0.25), Math.log(0.75)]), new Float32Array([1, 0])); // 0.75, -0.75
+ * ```
+ */
+export function logSoftmaxBackward<Out extends Elements = Float32Array>(
+  logProbs: Elements,
+  grad: Elements,
+  options?: BackwardOptions<Out>,
+): NoInfer<Out> {
+  return defaultEngine().logSoftmaxBackward(logProbs, grad, options);
 }

@@ -12,11 +12,19 @@ function getter<T>(prototype: object, name: PropertyKey): (self: unknown) => T {
 export const kindOf: (value: unknown) => string | undefined = getter(typedArray, Symbol.toStringTag);
 export const lengthOf: (array: ArrayBufferView) => number = getter(typedArray, "length");
 export const byteOffsetOf: (array: ArrayBufferView) => number = getter(typedArray, "byteOffset");
+export const byteLengthOf: (array: ArrayBufferView) => number = getter(typedArray, "byteLength");
 export const bufferOf: (array: ArrayBufferView) => ArrayBufferLike = getter(typedArray, "buffer");
 
+/** The typed arrays this library reads and writes. */
+export type Typed = Float32Array | Float64Array | Uint8Array | Uint16Array | Uint32Array | Int32Array;
+
+const CLASSES = { Float32Array, Float64Array, Uint8Array, Uint16Array, Uint32Array, Int32Array } as unknown as Readonly<
+  Record<string, new (source: unknown, offset?: number, length?: number) => unknown>
+>;
+
 const set = Float32Array.prototype.set;
-export const setFloats: (target: Float32Array, source: Float32Array, at: number) => void =
-  Function.prototype.call.bind(set);
+/** Arrays of one class. */
+export const setElements: (target: Typed, source: Typed, at: number) => void = Function.prototype.call.bind(set);
 
 const keys: (array: ArrayBufferView) => unknown = Function.prototype.call.bind(Float32Array.prototype.keys);
 const byteLength: (buffer: ArrayBufferLike) => number = getter(ArrayBuffer.prototype, "byteLength");
@@ -41,7 +49,18 @@ export function isShared(array: ArrayBufferView): boolean {
   }
 }
 
-/** `count` elements of `array` from `start` on, as a plain Float32Array on the same memory. */
-export function slice(array: Float32Array, start: number, count: number): Float32Array {
-  return new Float32Array(bufferOf(array), byteOffsetOf(array) + 4 * start, count);
+/** `count` elements of `array` from `start` on, as a plain array on the same memory. */
+export function portion<T extends Typed>(array: T, start: number, count: number): T {
+  const offset = byteOffsetOf(array) + array.BYTES_PER_ELEMENT * start;
+  return new CLASSES[kindOf(array)!]!(bufferOf(array), offset, count) as T;
+}
+
+/** A plain array of ours with the same elements. */
+export function duplicate<T extends Typed>(array: T): T {
+  return new CLASSES[kindOf(array)!]!(array) as T;
+}
+
+/** The bits of a Float16Array, on the same memory. */
+export function bitsOfFloat16(array: ArrayBufferView): Uint16Array {
+  return new Uint16Array(bufferOf(array), byteOffsetOf(array), lengthOf(array));
 }

@@ -1,14 +1,14 @@
 // The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
 // views never detach.
 //
-//   0        2048        10624
-//   | unused | work area | scratch block, or an arena's arrays …
+//   0        2048        TABLES                  DATA
+//   | unused | work area | tables, a row an entry | scratch block, or an arena's arrays …
 //
 // The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The low 2048
 // bytes hold the messages of the debug build.) A test checks the sizes.
 
 import { checkCount, fail } from "./check.js";
-import { setFloats, slice } from "./intrinsics.js";
+import { portion, setElements, type Typed } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
 
 declare global {
@@ -19,28 +19,61 @@ declare global {
 }
 
 export const WORK = 2048;
+/** Room for the slots of a batch of rows and the elements of eight columns groups of 4096, or of one of 32,768. */
+export const WORK_BYTES: number = 2 ** 19 + 2048;
+/** The longest rows that can go through the work area whole where they lie side by side; two of them in gradients. */
+export const LONGEST_COLUMN = 32768;
+
+/** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
+export const TABLE_ROWS = 4096;
+export const TEMPERATURES: number = WORK + WORK_BYTES;
+export const SUMS: number = TEMPERATURES + 8 * TABLE_ROWS;
+export const MAXIMA: number = SUMS + 8 * TABLE_ROWS;
+export const STARTS: number = MAXIMA + 4 * TABLE_ROWS;
+export const ENDS: number = STARTS + 4 * TABLE_ROWS;
+
 /**
  * Not a multiple of 4096 from the start of a page, where most large arrays begin: copies between places that are the same
  * distance from a page take 30 % longer.
  */
-export const DATA = 10624;
+export const DATA: number = ENDS + 4 * TABLE_ROWS + 384;
+/** After the scratch block, so that the kernel may read on. */
+const BEYOND = 64;
 const PAGE_BYTES = 65536;
-export const MAX_BYTES: number = 2 ** 32 - PAGE_BYTES;
+export const MAX_BYTES: number = 2 ** 32 - 2 ** 20;
 
 /** A memory of its own, with the kernel that works in it. */
 export interface Region {
   readonly kernel: Kernel;
   /** All of the memory. */
   readonly floats: Float32Array;
+  readonly halves: Uint16Array;
+  readonly bytes: Uint8Array;
+  readonly temperatures: Float64Array;
+  readonly sums: Float64Array;
+  readonly maxima: Float32Array;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
 }
 
 /** Throws what the engine throws: RangeError where `byteLength` cannot be had, LinkError for a foreign module. */
 export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
-  const pages = Math.ceil((DATA + byteLength) / PAGE_BYTES);
+  const pages = Math.ceil((DATA + byteLength + BEYOND) / PAGE_BYTES);
   const memory = new Memory({ initial: pages, maximum: pages });
   const instance = new Instance(module, { env: { memory } }); // a local called `exports` would hide that of CommonJS
-  return { kernel: { ...(instance.exports as Kernel) }, floats: new Float32Array(memory.buffer) }; // a copy is quicker to read
+  const { buffer } = memory;
+  return {
+    kernel: { ...(instance.exports as Kernel) }, // a copy is quicker to read
+    floats: new Float32Array(buffer),
+    halves: new Uint16Array(buffer),
+    bytes: new Uint8Array(buffer),
+    temperatures: new Float64Array(buffer, TEMPERATURES, TABLE_ROWS),
+    sums: new Float64Array(buffer, SUMS, TABLE_ROWS),
+    maxima: new Float32Array(buffer, MAXIMA, TABLE_ROWS),
+    starts: new Int32Array(buffer, STARTS, TABLE_ROWS),
+    ends: new Int32Array(buffer, ENDS, TABLE_ROWS),
+  };
 }
 
 /**
@@ -49,20 +82,10 @@ export function createRegion(module: object, byteLength: number): Region {
  */
 export const FEW = 64;
 
-/** Copies `count` elements of `source`, from `start` on, to address `at`. */
-export function copyIn(region: Region, at: number, source: Float32Array, start: number, count: number): void {
-  const { floats } = region;
-  const first = at >>> 2;
-  if (count <= FEW) for (let i = 0; i < count; i++) floats[first + i] = source[start + i]!;
-  else setFloats(floats, slice(source, start, count), first);
-}
-
-/** Copies `count` elements at address `at` to `target`, from `start` on. */
-export function copyOut(region: Region, at: number, target: Float32Array, start: number, count: number): void {
-  const { floats } = region;
-  const first = at >>> 2;
-  if (count <= FEW) for (let i = 0; i < count; i++) target[start + i] = floats[first + i]!;
-  else setFloats(target, slice(floats, first, count), start);
+/** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on. */
+export function copy<T extends Typed>(source: T, from: number, target: T, to: number, count: number): void {
+  if (count <= FEW) for (let i = 0; i < count; i++) target[to + i] = source[from + i]!;
+  else setElements(target, portion(source, from, count), to);
 }
 
 /**

@@ -1,29 +1,33 @@
 // Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
-import { allocated, copied, fail } from "./check.js";
+import { type Call, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
-import { Arena, copyIn, copyOut, createRegion, DATA, FEW, type Region, WORK } from "./memory.js";
-import * as reference from "./reference.js";
+import {
+  Arena,
+  copy,
+  createRegion,
+  DATA,
+  FEW,
+  LONGEST_COLUMN,
+  MAXIMA,
+  type Region,
+  SUMS,
+  TABLE_ROWS,
+  WORK,
+  WORK_BYTES,
+} from "./memory.js";
+import { FLOAT32, formOf, isGradient, isValue } from "./operation.js";
+import { stream } from "./stream.js";
+import { giveStats, takeValues, usesTables } from "./tables.js";
 
-/** What an engine runs on. The arguments are checked; `rows` and `cols` are positive. */
+/** What an engine runs on. The call is checked; `rows` and `cols` are positive. */
 export interface Backend {
-  softmax(input: Float32Array, out: Float32Array, rows: number, cols: number): void;
+  run(call: Call): void;
   createArena(byteLength: number): Arena;
   /** Forgets and zeroes what was copied for earlier calls; the next call starts afresh. */
   clear(): void;
 }
-
-export const jsBackend: Backend = {
-  softmax(input, out, rows, cols) {
-    reference.softmax(isShared(input) ? copied("softmax", input) : input, out, rows, cols);
-  },
-  createArena(byteLength) {
-    const { buffer } = allocated("createArena", Math.ceil(byteLength / 4));
-    return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
-  },
-  clear() {},
-};
 
 /**
  * Bytes per kernel call inside an arena. A JavaScript engine cannot swap code in the middle of a call: one call over a whole
@@ -34,8 +38,6 @@ const CALL_BYTES = 2 ** 20;
 export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   const capacity = Math.floor(scratchBytes / 4);
-  /** A row in pieces is cut where the kernel's sums pause anyway (assembly/wide.ts), and so keeps the uncut row's bits. */
-  const pieceCols = capacity - (capacity % 256);
   let scratch: Region | undefined = first;
 
   function region(what: string, byteLength: number): Region {
@@ -46,75 +48,150 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     }
   }
 
-  function inPlace({ kernel }: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const src = byteOffsetOf(input);
-    const dst = byteOffsetOf(out);
-    if (dst < DATA) fail(RangeError, "ERR_SOFTMAX_VALUE", 'softmax: "out" expected an array that the arena handed out');
-    const stride = 4 * cols;
-    const most = Math.max(4, Math.floor(CALL_BYTES / stride) & ~3);
-    for (let row = 0; row < rows; row += most)
-      kernel.softmax(src + row * stride, dst + row * stride, Math.min(most, rows - row), cols, WORK);
-  }
-
-  /** As many rows at a time as the scratch holds; a multiple of four if it can, since the kernel takes four at once. */
-  function inBlocks(scratch: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const fit = Math.floor(capacity / cols);
-    const most = fit > 4 ? fit - (fit % 4) : fit;
-    for (let row = 0; row < rows; row += most) {
-      const count = Math.min(most, rows - row);
-      copyIn(scratch, DATA, input, row * cols, count * cols);
-      scratch.kernel.softmax(DATA, DATA, count, cols, WORK);
-      copyOut(scratch, DATA, out, row * cols, count * cols);
-    }
-  }
-
-  /** Rows longer than the scratch: each goes through the passes of the kernel in pieces; its terms wait in `out`. */
-  function inPieces(scratch: Region, input: Float32Array, out: Float32Array, rows: number, cols: number): void {
-    const { kernel } = scratch;
-    for (let row = 0; row < rows; row++) {
-      const end = (row + 1) * cols;
-      kernel.begin(WORK);
-      for (let at = row * cols; at < end; at += pieceCols) {
-        const count = Math.min(pieceCols, end - at);
-        copyIn(scratch, DATA, input, at, count);
-        kernel.findMax(DATA, count, WORK, 0);
-      }
-      kernel.findShifts(WORK);
-      for (let at = row * cols; at < end; at += pieceCols) {
-        const count = Math.min(pieceCols, end - at);
-        copyIn(scratch, DATA, input, at, count);
-        kernel.sumTerms(DATA, DATA, count, WORK, 0);
-        copyOut(scratch, DATA, out, at, count);
-      }
-      kernel.findFactors(WORK);
-      for (let at = row * cols; at < end; at += pieceCols) {
-        const count = Math.min(pieceCols, end - at);
-        copyIn(scratch, DATA, out, at, count);
-        kernel.scale(DATA, count, WORK, 0);
-        copyOut(scratch, DATA, out, at, count);
-      }
-    }
+  /** The arena that all of a call's arrays lie in, if there is one. */
+  function arenaOf({ operation, input, grad, out }: Call): Region | undefined {
+    const buffer = bufferOf(input);
+    const arena = arenas.get(buffer);
+    if (arena === undefined || isValue(operation)) return arena;
+    return bufferOf(out) === buffer && (!isGradient(operation) || bufferOf(grad) === buffer) ? arena : undefined;
   }
 
   return {
-    softmax(input, out, rows, cols) {
-      if (byteOffsetOf(input) >= DATA && rows * cols > FEW) {
-        const arena = arenas.get(bufferOf(input));
-        if (arena !== undefined && bufferOf(out) === bufferOf(input)) return inPlace(arena, input, out, rows, cols);
+    run(call) {
+      const { rows, cols, inner, rowStride, outRowStride } = call;
+      const plain = isPlain(call);
+      if (
+        plain &&
+        byteOffsetOf(call.input) >= DATA &&
+        rows * cols > FEW &&
+        (inner === 1 || cols <= LONGEST_COLUMN / 2)
+      ) {
+        const arena = arenaOf(call);
+        if (arena !== undefined) return inPlace(arena, call);
       }
-      scratch ??= region("softmax", scratchBytes);
-      if (cols <= capacity) inBlocks(scratch, input, out, rows, cols);
-      else inPieces(scratch, isShared(input) ? copied("softmax", input) : input, out, rows, cols);
+      scratch ??= region(call.what, scratchBytes);
+      const adjoining = inner === 1 && rowStride === cols && outRowStride === cols && !isGradient(call.operation);
+      if (plain && adjoining && cols <= capacity) return inBlocks(scratch, capacity, call);
+      if (isShared(call.input)) call.input = copied(call.what, call.input);
+      stream(scratch, scratchBytes, call);
     },
     createArena(byteLength) {
       const arena = region("createArena", byteLength);
       const buffer = bufferOf(arena.floats) as ArrayBuffer;
       arenas.set(buffer, arena);
-      return new Arena(buffer, DATA, byteLength, () => arenas.delete(buffer));
+      return new Arena(buffer, DATA, byteLength, () => {
+        arenas.delete(buffer);
+        arena.bytes.fill(0, WORK, DATA);
+      });
     },
     clear() {
-      scratch?.floats.fill(0, DATA / 4);
+      scratch?.bytes.fill(0, WORK);
       scratch = undefined;
     },
   };
+}
+
+/** Whether the kernel can take the data as it is. */
+function isPlain({ inputFormat, gradFormat, outFormat, changes, zeroEmpty }: Call): boolean {
+  return (
+    inputFormat === FLOAT32 && gradFormat === FLOAT32 && outFormat === FLOAT32 && changes === undefined && !zeroEmpty
+  );
+}
+
+function inPlace(arena: Region, call: Call): void {
+  const { what, operation, input, grad, out, rows, cols, inner, rowStride, outRowStride } = call;
+  const { kernel } = arena;
+  const value = isValue(operation);
+  const src = byteOffsetOf(input);
+  const dst = value ? MAXIMA : byteOffsetOf(out);
+  if (!value && dst < DATA)
+    fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "out" expected an array that the arena handed out`);
+  const most = usesTables(operation) ? TABLE_ROWS : Number.MAX_SAFE_INTEGER;
+  if (inner === 1) {
+    const step = Math.min(most, Math.max(4, Math.floor(CALL_BYTES / (4 * rowStride)) & ~3));
+    for (let row = 0; row < rows; row += step) {
+      const count = Math.min(step, rows - row);
+      const from = src + 4 * row * rowStride;
+      const to = value ? dst : dst + 4 * row * outRowStride;
+      if (isGradient(operation)) {
+        const other = byteOffsetOf(grad) + 4 * row * rowStride;
+        kernel.gradientRows(
+          formOf(operation),
+          from,
+          other,
+          to,
+          count,
+          cols,
+          4 * rowStride,
+          4 * rowStride,
+          4 * outRowStride,
+          WORK,
+        );
+      } else {
+        giveStats(arena, call, row, count);
+        kernel.rows(operation, from, to, count, cols, 4 * rowStride, 4 * outRowStride, MAXIMA, SUMS, WORK);
+        takeValues(arena, call, row, count);
+      }
+    }
+    return;
+  }
+  // As many whole blocks of rows side by side as fit, or strips of one.
+  const slab = cols * inner;
+  const fit = Math.floor(CALL_BYTES / 4 / cols);
+  const whole = inner <= Math.min(fit, most);
+  const step = whole ? Math.floor(Math.min(fit, most, rows) / inner) * inner : Math.min(most, Math.max(32, fit & ~31));
+  for (let row = 0; row < rows; ) {
+    const within = row % inner;
+    const count = Math.min(step, whole ? rows - row : inner - within);
+    const offset = 4 * (((row - within) / inner) * slab + within);
+    const width = whole ? inner : count;
+    if (isGradient(operation))
+      kernel.gradientColumns(
+        formOf(operation),
+        src + offset,
+        byteOffsetOf(grad) + offset,
+        dst + offset,
+        count,
+        cols,
+        width,
+        4 * inner,
+        WORK,
+        WORK_BYTES,
+      );
+    else {
+      giveStats(arena, call, row, count);
+      kernel.columns(
+        operation,
+        src + offset,
+        value ? dst : dst + offset,
+        count,
+        cols,
+        width,
+        4 * inner,
+        MAXIMA,
+        SUMS,
+        WORK,
+        WORK_BYTES,
+      );
+      takeValues(arena, call, row, count);
+    }
+    row += count;
+  }
+}
+
+/** As many rows at a time as the scratch holds; a multiple of four if it can, since the kernel takes four at once. */
+function inBlocks(scratch: Region, capacity: number, call: Call): void {
+  const { operation, input, out, rows, cols } = call;
+  const { kernel, floats } = scratch;
+  const value = isValue(operation);
+  const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
+  const most = fit > 4 ? fit - (fit % 4) : fit;
+  for (let row = 0; row < rows; row += most) {
+    const count = Math.min(most, rows - row);
+    copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
+    giveStats(scratch, call, row, count);
+    kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, 4 * cols, 4 * cols, MAXIMA, SUMS, WORK);
+    if (value) takeValues(scratch, call, row, count);
+    else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
+  }
 }

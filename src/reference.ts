@@ -1,5 +1,5 @@
-// The reference, in doubles: the formula as it is written, each output rounded once to float32. It is also the back end
-// that runs where WebAssembly does not. Equation 3.11 with C' = −max(x):  y_i = exp(x_i − max) / Σ exp(x_j − max)
+// The reference, in doubles: the formulas as they are written, each output rounded once to float32. It is also the back end
+// that runs where WebAssembly does not (fallback.ts). Equation 3.11 with C' = −max(x):  y_i = exp(x_i − max) / Σ exp(x_j − max)
 
 const { LOG2E } = Math;
 
@@ -9,15 +9,18 @@ const LOWEST = -126.5 / LOG2E;
 /** At this number, one unit in the last place of a double is 1: adding and subtracting it rounds to an integer. */
 const TO_INTEGER = 1.5 * 2 ** 52;
 
-/** 2^−n, n = 0 … 127. */
-const NEGATIVE_POWERS = Float64Array.from({ length: 128 }, (_, n) => 2 ** -n);
+/** The same where terms are only added up: long rows may have many that show together. */
+const LOWEST_SUMMAND = -190 / LOG2E;
+
+/** 2^−n. */
+const NEGATIVE_POWERS = Float64Array.from({ length: 192 }, (_, n) => 2 ** -n);
 
 /**
  * exp(d) for d ≤ 0, to 2^−28.9: an eighth of what rounding to float32 does. Half the time of Math.exp.
  * exp(d) = 2^n·2^f, |f| ≤ ½; the polynomial is our own minimax fit, exactly 1 at 0.
  */
-function expOf(d: number): number {
-  if (d < LOWEST) return 0;
+function expOf(d: number, lowest: number): number {
+  if (d < lowest) return 0;
   const x = d * LOG2E;
   const n = x + TO_INTEGER - TO_INTEGER;
   const f = x - n;
@@ -58,7 +61,7 @@ export function softmax(input: Float32Array, out: Float32Array, rows: number, co
     let k = 0;
     i = start;
     do {
-      const e = expOf(input[i]! - max);
+      const e = expOf(input[i]! - max, LOWEST);
       exps[k++] = e;
       sum += e;
     } while (++i < end);
@@ -69,4 +72,60 @@ export function softmax(input: Float32Array, out: Float32Array, rows: number, co
     do out[i] = exps[k++]! * scale;
     while (++i < end);
   }
+}
+
+/**
+ * Σ exp(x − max) − 1 of a row whose maximum is known: how often that occurs beyond the first time, and the sum of the smaller terms,
+ * which keeps what is tiny beside 1.
+ */
+function sumAboveOne(input: Float32Array, start: number, end: number, max: number): number {
+  let repeats = -1;
+  let rest = 0;
+  for (let i = start; i < end; i++) {
+    const d = input[i]! - max;
+    if (d === 0) repeats++;
+    else rest += expOf(d, LOWEST_SUMMAND);
+  }
+  return repeats + rest;
+}
+
+/** The largest element, −∞ for none; a NaN does not count. */
+function maxOf(input: Float32Array, start: number, end: number): number {
+  let max = -Infinity;
+  for (let i = start; i < end; i++) if (input[i]! > max) max = input[i]!;
+  return max;
+}
+
+/** x − max − log Σ exp(x − max), the last as log1p of what the sum is above 1; `out` may be `input`. */
+export function logSoftmax(input: Float32Array, out: Float32Array, rows: number, cols: number): void {
+  for (let start = 0; start < rows * cols; start += cols) {
+    const max = maxOf(input, start, start + cols);
+    const log = Math.log1p(sumAboveOne(input, start, start + cols, max));
+    for (let i = start; i < start + cols; i++) out[i] = input[i]! - max - log;
+  }
+}
+
+/** max + log Σ exp(x − max) of one row. */
+export function logSumExp(input: Float32Array, start: number, end: number): number {
+  const max = extremeOf(input, start, end);
+  return Math.abs(max) < Infinity ? max + Math.log1p(sumAboveOne(input, start, end, max)) : max;
+}
+
+/** The maximum, but NaN where that is infinite and there is a NaN beside it. */
+function extremeOf(input: Float32Array, start: number, end: number): number {
+  const max = maxOf(input, start, end);
+  if (Math.abs(max) === Infinity) for (let i = start; i < end; i++) if (Number.isNaN(input[i]!)) return NaN;
+  return max;
+}
+
+/** The maximum and Σ exp(x − max) of one row: 0 for one of only −∞, 1 for one with +∞. */
+export function statistics(input: Float32Array, start: number, end: number): [max: number, sum: number] {
+  const max = extremeOf(input, start, end);
+  if (Math.abs(max) === Infinity) return [max, max < 0 ? 0 : 1];
+  return [max, 1 + sumAboveOne(input, start, end, max)];
+}
+
+/** exp(x − max) / sum of one row. */
+export function softmaxFrom(input: Float32Array, out: Float32Array, cols: number, max: number, sum: number): void {
+  for (let i = 0; i < cols; i++) out[i] = expOf(input[i]! - max, LOWEST) / sum;
 }

@@ -19,20 +19,127 @@ export function webAssembly(): WasmNamespace {
   return namespace;
 }
 
-/** assembly/index.ts as seen from outside. Addresses and sizes are in bytes, `rows` and `cols` are counts. */
+/**
+ * assembly/index.ts as seen from outside. Addresses, strides and sizes are in bytes; `rows`, `cols`, `inner` and `count` are counts.
+ * Where an operation does not need a parameter, it may be anything.
+ */
 export interface Kernel {
   readonly VERSION: { readonly value: number };
   readonly RELAXED: { readonly value: number };
-  readonly WORK_BYTES: { readonly value: number };
   fuses(x: number): number;
-  softmax(src: number, dst: number, rows: number, cols: number, work: number): void;
-  begin(slot: number): void;
-  findMax(src: number, cols: number, slot: number, row: number): void;
-  findShifts(slot: number): void;
-  sumTerms(src: number, dst: number, cols: number, slot: number, row: number): void;
-  findFactors(slot: number): void;
-  scale(dst: number, cols: number, slot: number, row: number): void;
+  rows(
+    operation: number,
+    src: number,
+    dst: number,
+    rows: number,
+    cols: number,
+    srcStride: number,
+    dstStride: number,
+    maxima: number,
+    sums: number,
+    work: number,
+  ): void;
+  columns(
+    operation: number,
+    src: number,
+    dst: number,
+    rows: number,
+    cols: number,
+    inner: number,
+    stride: number,
+    maxima: number,
+    sums: number,
+    work: number,
+    workBytes: number,
+  ): void;
+  gradientRows(
+    operation: number,
+    out: number,
+    grad: number,
+    dst: number,
+    rows: number,
+    cols: number,
+    outStride: number,
+    gradStride: number,
+    dstStride: number,
+    work: number,
+  ): void;
+  gradientColumns(
+    operation: number,
+    out: number,
+    grad: number,
+    dst: number,
+    rows: number,
+    cols: number,
+    inner: number,
+    stride: number,
+    work: number,
+    workBytes: number,
+  ): void;
+
+  change(
+    at: number,
+    majors: number,
+    minors: number,
+    rowsAreMajor: boolean,
+    first: number,
+    temperatures: number,
+    starts: number,
+    ends: number,
+    bias: number,
+    biasIsFull: boolean,
+    mask: number,
+    maskIsFull: boolean,
+  ): void;
+  widen(format: number, src: number, dst: number, count: number): void;
+  round(format: number, src: number, dst: number, count: number): void;
+
+  // A row that is too long, in pieces.
+  beginWide(slot: number): void;
+  findMaximum(src: number, cols: number, slot: number, row: number): void;
+  findWideShifts(operation: number, slot: number, count: number, maxima: number): void;
+  sumWide(operation: number, src: number, dst: number, cols: number, slot: number, row: number): void;
+  findWideResults(operation: number, slot: number, count: number, sums: number): void;
+  finishWide(operation: number, src: number, dst: number, cols: number, slot: number, row: number): void;
+  storeValues(operation: number, slots: number, count: number, values: number, sums: number): void;
+  sumGradient(operation: number, out: number, grad: number, cols: number, slot: number): void;
+  finishGradient(operation: number, out: number, grad: number, dst: number, cols: number, slot: number): void;
+
+  // At most 32 rows side by side that are too long, in pieces.
+  begin(slots: number, groups: number): void;
+  findColumnMaxima(src: number, count: number, cols: number, stride: number, work: number): void;
+  findShifts(operation: number, slots: number, count: number, maxima: number): void;
+  sumColumns(operation: number, src: number, count: number, cols: number, stride: number, work: number): void;
+  findResults(operation: number, slots: number, count: number, sums: number): void;
+  finishColumns(
+    operation: number,
+    src: number,
+    dst: number,
+    count: number,
+    cols: number,
+    stride: number,
+    work: number,
+  ): void;
+  sumGradientColumns(
+    operation: number,
+    out: number,
+    grad: number,
+    count: number,
+    cols: number,
+    stride: number,
+    work: number,
+  ): void;
+  finishGradientColumns(
+    operation: number,
+    out: number,
+    grad: number,
+    dst: number,
+    count: number,
+    cols: number,
+    stride: number,
+    work: number,
+  ): void;
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 1;
+export const KERNEL_VERSION = 2;

@@ -62,6 +62,13 @@ const TYPES = `
 import * as library from "softmax-wasm";
 declare global {
   const softmax: typeof library.softmax;
+  const logSoftmax: typeof library.logSoftmax;
+  const logSumExp: typeof library.logSumExp;
+  const rowStats: typeof library.rowStats;
+  const mergeRowStats: typeof library.mergeRowStats;
+  const softmaxFromStats: typeof library.softmaxFromStats;
+  const softmaxBackward: typeof library.softmaxBackward;
+  const logSoftmaxBackward: typeof library.logSoftmaxBackward;
   const createEngine: typeof library.createEngine;
   const createEngineSync: typeof library.createEngineSync;
   const defaultEngine: typeof library.defaultEngine;

@@ -1,0 +1,157 @@
+// What a gradient of the result is of the logits, in float64 throughout: the difference at its heart loses nothing then.
+//
+//   softmax      dx = p·(g − Σ p·g)
+//   log-softmax  dx = g − e^l·Σ g
+
+import { GROUP_ROWS, SLOTS_BYTES, begin } from "./lanes";
+import { LOG_SOFTMAX } from "./operation";
+import { SLOT_BYTES, SUMS, beginSlot } from "./slot";
+import { narrowed, upperHalf } from "./sum";
+import { batchGroups, gather, scatter } from "./columns";
+import { loadTail, storeTail } from "./wide";
+
+/** e^l of two lanes, l ≤ 0, to 2^−40: 0 from −700 down. */
+function exp64(l: v128): v128 {
+  const x = f64x2.pmax(l, f64x2.splat(-700)); // in this order: keeps NaN
+  const n = f64x2.nearest(f64x2.mul(x, f64x2.splat(1.4426950408889634)));
+  const t = f64x2.sub(f64x2.sub(x, f64x2.mul(n, f64x2.splat(0.6931471805598903))), f64x2.mul(n, f64x2.splat(5.497923018708371e-14)));
+  let e = f64x2.splat(1.0 / 3628800);
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 362880));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 40320));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 5040));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 720));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 120));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 24));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 6));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(0.5));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
+  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
+  // n + 1023 as the low bits of a float64 whose unit is 1, moved to where the exponent is
+  const scale = i64x2.shl(f64x2.add(n, f64x2.splat(6755399441055744.0 + 1023)), 52);
+  return f64x2.mul(e, scale);
+}
+
+/** The gradient of two lanes: of g, and of what came out, given its row's sum. */
+// @ts-ignore: decorator
+@inline
+function gradientOf(operation: i32, p: v128, g: v128, sum: v128): v128 {
+  if (operation == LOG_SOFTMAX) return f64x2.sub(g, f64x2.mul(exp64(p), sum));
+  return f64x2.mul(p, f64x2.sub(g, sum));
+}
+
+// @ts-ignore: decorator
+@inline
+function summandOf(operation: i32, p: v128, g: v128): v128 {
+  return operation == LOG_SOFTMAX ? g : f64x2.mul(p, g);
+}
+
+/** Four lanes of what two pairs of sums make of them. */
+// @ts-ignore: decorator
+@inline
+function gradients(operation: i32, p: v128, g: v128, sum01: v128, sum23: v128): v128 {
+  const low = gradientOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g), sum01);
+  const high = gradientOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g)), sum23);
+  return narrowed(low, high);
+}
+
+/** `rows` × `cols` of what came out, at `out`, and of its gradient, at `grad` → that of the logits, at `dst`; any two may be equal. */
+export function gradientRows(
+  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32,
+  outStride: usize, gradStride: usize, dstStride: usize, work: usize,
+): void {
+  for (; rows > 0; rows--, out += outStride, grad += gradStride, dst += dstStride) {
+    beginSlot(work);
+    sumGradient(operation, out, grad, cols, work);
+    finishGradient(operation, out, grad, dst, cols, work);
+  }
+}
+
+/** Adds to the row's sum. In pieces: of a multiple of 4 columns, but for the last. */
+export function sumGradient(operation: i32, out: usize, grad: usize, cols: i32, slot: usize): void {
+  let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
+  const end = out + (<usize>cols << 2);
+  for (; out < end; out += 16, grad += 16) {
+    const whole = out + 16 <= end;
+    const p = whole ? v128.load(out) : loadTail(out, end - out, 0), g = whole ? v128.load(grad) : loadTail(grad, end - out, 0);
+    sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g)));
+    sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g))));
+  }
+  v128.store(slot, sum01, SUMS);
+  v128.store(slot, sum23, SUMS + 16);
+}
+
+export function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, cols: i32, slot: usize): void {
+  const both = f64x2.add(v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
+  const sum = f64x2.add(both, v128.shuffle<f64>(both, both, 1, 0));
+  const end = out + (<usize>cols << 2);
+  for (; out < end; out += 16, grad += 16, dst += 16) {
+    if (out + 16 <= end) v128.store(dst, gradients(operation, v128.load(out), v128.load(grad), sum, sum));
+    else storeTail(dst, gradients(operation, loadTail(out, end - out, 0), loadTail(grad, end - out, 0), sum, sum), end - out);
+  }
+}
+
+/** The same on rows side by side: see columns.ts. */
+export function gradientColumns(
+  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32, inner: i32, stride: usize, work: usize, workBytes: i32,
+): void {
+  const batchRows = GROUP_ROWS * batchGroups(cols, (workBytes - SLOTS_BYTES) >> 1);
+  for (let row = 0; row < rows; row += batchRows) {
+    const count = min(rows - row, batchRows);
+    begin(work, (count + 3) >> 2);
+    sumInLanes(operation, out, grad, row, count, cols, inner, stride, work);
+    finishInLanes(operation, dst, row, count, cols, inner, stride, work);
+  }
+}
+
+/** A piece of at most 32 rows side by side: adds to their sums. */
+export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, cols: i32, stride: usize, work: usize): void {
+  sumInLanes(operation, out, grad, 0, count, cols, count, stride, work);
+}
+
+export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, cols: i32, stride: usize, work: usize): void {
+  gather(out, 0, count, cols, count, stride, dataOf(work), work);
+  gather(grad, 0, count, cols, count, stride, gradientsOf(work, count, cols), work);
+  finishInLanes(operation, dst, 0, count, cols, count, stride, work);
+}
+
+// In the work area: slots, what came out, and after it its gradient.
+
+// @ts-ignore: decorator
+@inline
+function dataOf(work: usize): usize {
+  return work + SLOTS_BYTES;
+}
+
+// @ts-ignore: decorator
+@inline
+function gradientsOf(work: usize, count: i32, cols: i32): usize {
+  return dataOf(work) + (<usize>((count + 3) >> 2) * <usize>cols << 4);
+}
+
+function sumInLanes(
+  operation: i32, out: usize, grad: usize, row: i32, count: i32, cols: i32, inner: i32, stride: usize, work: usize,
+): void {
+  let p = dataOf(work), g = gradientsOf(work, count, cols);
+  gather(out, row, count, cols, inner, stride, p, work);
+  gather(grad, row, count, cols, inner, stride, g, work);
+  for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES) {
+    let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
+    for (const end = p + (<usize>cols << 4); p < end; p += 16, g += 16) {
+      const out = v128.load(p), grad = v128.load(g);
+      sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(out), f64x2.promote_low_f32x4(grad)));
+      sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(out)), f64x2.promote_low_f32x4(upperHalf(grad))));
+    }
+    v128.store(slot, sum01, SUMS);
+    v128.store(slot, sum23, SUMS + 16);
+  }
+}
+
+function finishInLanes(operation: i32, dst: usize, row: i32, count: i32, cols: i32, inner: i32, stride: usize, work: usize): void {
+  let p = dataOf(work), g = gradientsOf(work, count, cols);
+  for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES) {
+    const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
+    for (const end = p + (<usize>cols << 4); p < end; p += 16, g += 16)
+      v128.store(p, gradients(operation, v128.load(p), v128.load(g), sum01, sum23));
+  }
+  scatter(dst, row, count, cols, inner, stride, dataOf(work));
+}

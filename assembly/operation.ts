@@ -1,0 +1,18 @@
+// What a call of the kernel computes of each row. src/wasm.ts has the same numbers.
+
+export const SOFTMAX: i32 = 0;
+/** x − max − log Σ exp(x − max) */
+export const LOG_SOFTMAX: i32 = 1;
+/** max + log Σ exp(x − max): a float32 a row */
+export const LOG_SUM_EXP: i32 = 2;
+/** max, a float32 a row, and Σ exp(x − max), a float64 a row */
+export const ROW_STATS: i32 = 3;
+/** exp(x − max) / sum, of a max and a sum that are given */
+export const FROM_STATS: i32 = 4;
+
+/** Whether the rows' logarithms are wanted rather than their terms. */
+// @ts-ignore: decorator
+@inline
+export function isLogarithmic(operation: i32): bool {
+  return operation == LOG_SOFTMAX || operation == LOG_SUM_EXP || operation == ROW_STATS;
+}

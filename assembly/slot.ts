@@ -1,0 +1,117 @@
+// What is known about four rows, one in each lane. All kernels leave and find it here; what lies between the passes is done
+// for four rows at once. A slot is also the partial result of rows that arrive in pieces.
+
+import {
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
+  exp, exponentOf, farLanes, lowestOf, magicOf,
+} from "./exp";
+import { logOfSum, maxTerm, sumAboveOne } from "./log";
+import { LOG_SUM_EXP } from "./operation";
+import { narrowed, storeFactors, upperHalf } from "./sum";
+
+/** The largest element; −∞ before any, NaN where that is infinite and a NaN beside it. */
+export const MAX: usize = 0;
+/** What is subtracted from every element first: the maximum of rows far from zero, otherwise 0. */
+export const CENTRE: usize = 16;
+/** The maximum after that. */
+export const NEAR: usize = 32;
+/** For exp: see there. */
+export const LOWEST: usize = 48;
+export const MAGIC: usize = 64;
+/** Two float64 pairs: the sum of the terms, or of all but the largest ones (log.ts). */
+export const SUMS: usize = 80;
+/** The largest term, or (int32) how many elements are as large as the maximum. */
+export const LARGEST: usize = 112;
+export const COUNT: usize = 112;
+/** What terms are multiplied by, in two parts; or log Σ exp(x − max), two float64 pairs. */
+export const UPPER: usize = 128;
+export const LOWER: usize = 144;
+export const LOGS: usize = 128;
+/** The same logarithm in float32. */
+export const LOG: usize = 160;
+export const SLOT_BYTES: usize = 176;
+
+export function beginSlot(slot: usize): void {
+  v128.store(slot, f32x4.splat(-Infinity), MAX);
+  v128.store(slot, f64x2.splat(0), SUMS);
+  v128.store(slot, f64x2.splat(0), SUMS + 16);
+  v128.store(slot, f32x4.splat(0), LARGEST);
+}
+
+/** From the maximum to how far the rows are to be moved, and the powers of two to divide by. */
+// @ts-ignore: decorator
+@inline
+export function findShiftsOf(slot: usize): void {
+  const max = v128.load(slot, MAX);
+  const far = farLanes(max), near = v128.andnot(max, far), exponent = exponentOf(near);
+  v128.store(slot, v128.and(max, far), CENTRE);
+  v128.store(slot, near, NEAR);
+  v128.store(slot, lowestOf(exponent), LOWEST);
+  v128.store(slot, magicOf(exponent), MAGIC);
+}
+
+/** From the sum of the terms to what they are to be multiplied by. */
+// @ts-ignore: decorator
+@inline
+export function findFactorsOf(slot: usize): void {
+  storeFactors(slot + UPPER, v128.load(slot, SUMS), v128.load(slot, SUMS + 16), v128.load(slot, LARGEST));
+}
+
+/** The largest term, from the maximum of rows near zero. */
+export function expOfMax(slot: usize): v128 {
+  return exp(
+    v128.load(slot, NEAR), v128.load(slot, LOWEST), v128.load(slot, MAGIC),
+    LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
+  );
+}
+
+/** From the sum of the smaller terms, and how many are largest, to the logarithm. */
+export function findLogsOf(slot: usize): void {
+  const near = v128.load(slot, NEAR), count = v128.load(slot, COUNT);
+  const log01 = logOfSum(v128.load(slot, SUMS), near, count);
+  const log23 = logOfSum(v128.load(slot, SUMS + 16), upperHalf(near), upperHalf(count));
+  v128.store(slot, log01, LOGS);
+  v128.store(slot, log23, LOGS + 16);
+  v128.store(slot, narrowed(log01, log23), LOG);
+}
+
+/** The lanes whose maximum is −∞ or +∞. */
+// @ts-ignore: decorator
+@inline
+export function infiniteLanes(max: v128): v128 {
+  return f32x4.eq(f32x4.abs(max), f32x4.splat(Infinity));
+}
+
+// Known statistics, in place of those that are found: the maximum before findShiftsOf, the sum after it.
+
+export function takeMaximum(slot: usize, lane: i32, max: f32): void {
+  store<f32>(slot + (<usize>lane << 2), max, MAX);
+}
+
+/** Here, 1 stands for the largest term; and no row is known to be of equal terms. */
+export function takeSum(slot: usize, lane: i32, sum: f64): void {
+  const near = v128.load32_splat(slot + (<usize>lane << 2), NEAR);
+  store<f64>(slot + (<usize>lane << 3), sum * f64x2.extract_lane(maxTerm(near), 0), SUMS);
+  store<f32>(slot + (<usize>lane << 2), NaN, LARGEST);
+}
+
+/** The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. */
+export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
+  for (; count > 0; count -= 4, slots += SLOT_BYTES) {
+    const max = v128.load(slots, MAX), infinite = infiniteLanes(max);
+    const lse01 = f64x2.add(f64x2.promote_low_f32x4(max), v128.load(slots, LOGS));
+    const lse23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(max)), v128.load(slots, LOGS + 16));
+    v128.store(slots, operation == LOG_SUM_EXP ? v128.bitselect(max, narrowed(lse01, lse23), infinite) : max, UPPER);
+    for (let lane = 0; lane < min(count, 4); lane++) {
+      const at = slots + (<usize>lane << 2);
+      store<f32>(values, load<f32>(at, UPPER));
+      values += 4;
+      if (operation == LOG_SUM_EXP) continue;
+      const rest = v128.load64_splat(slots + (<usize>lane << 3), SUMS);
+      const sum = 1 + f64x2.extract_lane(sumAboveOne(rest, v128.load32_splat(at, NEAR), v128.load32_splat(at, COUNT)), 0);
+      const largest = load<f32>(at, MAX);
+      store<f64>(sums, largest == -Infinity ? 0 : largest == Infinity ? 1 : sum);
+      sums += 8;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// The back end without WebAssembly: rows go through reference.ts one by one, changed and in float32.
+
+import { changedRow, positionOf } from "./changes.js";
+import { allocated, type Call, copied } from "./check.js";
+import { elementAt, storeElement } from "./half.js";
+import { isShared } from "./intrinsics.js";
+import { Arena } from "./memory.js";
+import {
+  FLOAT32,
+  FROM_STATS,
+  isGradient,
+  LOG_SOFTMAX,
+  LOG_SUM_EXP,
+  ROW_STATS,
+  SOFTMAX,
+  SOFTMAX_BACKWARD,
+} from "./operation.js";
+import type { Backend } from "./place.js";
+import * as reference from "./reference.js";
+
+export const jsBackend: Backend = {
+  run(call) {
+    if (isShared(call.input)) call.input = copied(call.what, call.input);
+    if (isGradient(call.operation)) gradient(call);
+    else if (call.operation === SOFTMAX && isPlain(call))
+      reference.softmax(call.input as Float32Array, call.out as Float32Array, call.rows, call.cols);
+    else rowByRow(call);
+  },
+  createArena(byteLength) {
+    const { buffer } = allocated("createArena", Math.ceil(byteLength / 4));
+    return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
+  },
+  clear() {},
+};
+
+/** Whether the rows are one after the other, in float32, and nothing is to be done to them first. */
+function isPlain({ inputFormat, outFormat, inner, cols, rowStride, outRowStride, changes, zeroEmpty }: Call): boolean {
+  return (
+    inputFormat === FLOAT32 &&
+    outFormat === FLOAT32 &&
+    inner === 1 &&
+    rowStride === cols &&
+    outRowStride === cols &&
+    changes === undefined &&
+    !zeroEmpty
+  );
+}
+
+function rowByRow(call: Call): void {
+  const { operation, out, outFormat, stats, rows, cols, inner, outRowStride, zeroEmpty } = call;
+  const row = new Float32Array(cols);
+  for (let index = 0; index < rows; index++) {
+    changedRow(call, index, row);
+    if (operation === LOG_SUM_EXP) {
+      storeElement(out, outFormat, index, Math.fround(reference.logSumExp(row, 0, cols)));
+      continue;
+    }
+    if (operation === ROW_STATS) {
+      [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
+      continue;
+    }
+    if (zeroEmpty && row.every((x) => x === -Infinity)) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
+    else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
+    else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
+    else reference.softmax(row, row, 1, cols);
+    for (let col = 0; col < cols; col++)
+      storeElement(out, outFormat, positionOf(index, col, cols, inner, outRowStride), row[col]!);
+  }
+}
+
+/** dx = p·(g − Σ p·g), or g − e^l·Σ g of log-probabilities l. */
+function gradient({ operation, input, inputFormat, grad, gradFormat, out, outFormat, ...layout }: Call): void {
+  const { rows, cols, inner, rowStride, outRowStride } = layout;
+  const isSoftmax = operation === SOFTMAX_BACKWARD;
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let col = 0; col < cols; col++) {
+      const at = positionOf(row, col, cols, inner, rowStride);
+      sum += elementAt(grad, gradFormat, at) * (isSoftmax ? elementAt(input, inputFormat, at) : 1);
+    }
+    for (let col = 0; col < cols; col++) {
+      const at = positionOf(row, col, cols, inner, rowStride);
+      const g = elementAt(grad, gradFormat, at);
+      const y = elementAt(input, inputFormat, at);
+      const dx = isSoftmax ? y * (g - sum) : g - Math.exp(y) * sum;
+      storeElement(out, outFormat, positionOf(row, col, cols, inner, outRowStride), Math.fround(dx));
+    }
+  }
+}

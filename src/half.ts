@@ -1,0 +1,46 @@
+// Elements in the formats that are shorter than float32, one at a time. assembly/half.ts does the same eight at a time.
+
+import { BFLOAT16, FLOAT32, type Format, type Stored } from "./operation.js";
+
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+
+/** Element `index`, exactly. */
+export function elementAt(array: Stored, format: Format, index: number): number {
+  const stored = array[index]!;
+  if (format === FLOAT32) return stored;
+  if (format === BFLOAT16) {
+    bits[0] = stored << 16;
+    return float[0]!;
+  }
+  const exponent = (stored >> 10) & 31;
+  const fraction = stored & 1023;
+  const sign = stored & 0x8000 ? -1 : 1;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
+
+/** Stores a float32, rounded to nearest, ties to even. */
+export function storeElement(array: Stored, format: Format, index: number, value: number): void {
+  array[index] = format === FLOAT32 ? value : format === BFLOAT16 ? bfloat16Of(value) : float16Of(value);
+}
+
+function bfloat16Of(value: number): number {
+  if (value !== value) return 0x7fc0;
+  float[0] = value;
+  const all = bits[0]!;
+  return (all + 0x7fff + ((all >>> 16) & 1)) >>> 16;
+}
+
+function float16Of(value: number): number {
+  if (value !== value) return 0x7e00;
+  float[0] = value;
+  const sign = (bits[0]! >>> 16) & 0x8000;
+  const magnitude = bits[0]! & 0x7fffffff;
+  if (magnitude < 113 << 23) {
+    float[0] = Math.abs(value) + 0.5; // rounds to a multiple of 2^−24, the unit of a subnormal
+    return sign | (bits[0]! & 0x7ff);
+  }
+  const rounded = (magnitude - (112 << 23) + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
+  return sign | Math.min(rounded, 0x7c00);
+}
