@@ -53,3 +53,9 @@ export function write(folder, files) {
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 }
+
+/** How many of the package's texts that stand for its kernels are in `code`. */
+export function embeddedIn(code) {
+  const texts = readFileSync(join(build, "esm/binaries.js"), "utf8").match(/[\w+/=]{1000,}/g);
+  return texts.filter((text) => code.includes(text)).length;
+}
