@@ -59,10 +59,10 @@ export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
   const pages = Math.ceil((DATA + byteLength + BEYOND) / PAGE_BYTES);
   const memory = new Memory({ initial: pages, maximum: pages });
-  const { exports } = new Instance(module, { env: { memory } });
+  const instance = new Instance(module, { env: { memory } }); // a local called `exports` would hide that of CommonJS
   const { buffer } = memory;
   return {
-    kernel: { ...(exports as Kernel) }, // a copy is quicker to read
+    kernel: { ...(instance.exports as Kernel) }, // a copy is quicker to read
     floats: new Float32Array(buffer),
     halves: new Uint16Array(buffer),
     bytes: new Uint8Array(buffer),
