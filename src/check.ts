@@ -22,6 +22,7 @@ import {
   FROM_STATS,
   isGradient,
   isValue,
+  LOG_SOFTMAX,
   type Operation,
   ROW_STATS,
   SOFTMAX,
@@ -502,9 +503,10 @@ function checkChanges(
 }
 
 function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
-  const least = isValue(operation) ? "a finite number above 0" : "a finite number, not below 0";
+  const freezes = operation === SOFTMAX || operation === LOG_SOFTMAX; // statistics have no limit at 0
+  const least = freezes ? "a finite number, not below 0" : "a finite number above 0";
   const check = (name: string, value: number) => {
-    if (!(value >= 0 && value < Infinity) || (value === 0 && isValue(operation)))
+    if (!(value >= 0 && value < Infinity) || (value === 0 && !freezes))
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
   };
   if (typeof temperature === "number") return check("temperature", temperature);

@@ -3,20 +3,7 @@
 
 import { type Call, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
-import {
-  Arena,
-  copy,
-  createRegion,
-  DATA,
-  FEW,
-  LONGEST_COLUMN,
-  MAXIMA,
-  type Region,
-  SUMS,
-  TABLE_ROWS,
-  WORK,
-  WORK_BYTES,
-} from "./memory.js";
+import { Arena, copy, createRegion, DATA, FEW, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
 import { FLOAT32, formOf, isGradient, isValue } from "./operation.js";
 import { stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
@@ -61,12 +48,7 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     run(call) {
       const { rows, cols, inner, rowStride, outRowStride } = call;
       const plain = isPlain(call);
-      if (
-        plain &&
-        byteOffsetOf(call.input) >= DATA &&
-        rows * cols > FEW &&
-        (inner === 1 || cols <= LONGEST_COLUMN / 2)
-      ) {
+      if (plain && byteOffsetOf(call.input) >= DATA && rows * cols > FEW) {
         const arena = arenaOf(call);
         if (arena !== undefined) return inPlace(arena, call);
       }
@@ -157,7 +139,6 @@ function inPlace(arena: Region, call: Call): void {
         width,
         4 * inner,
         WORK,
-        WORK_BYTES,
       );
     else {
       giveStats(arena, call, row, count);
@@ -172,7 +153,6 @@ function inPlace(arena: Region, call: Call): void {
         MAXIMA,
         SUMS,
         WORK,
-        WORK_BYTES,
       );
       takeValues(arena, call, row, count);
     }

@@ -3,20 +3,7 @@
 
 import { fillTables, hasRanges } from "./changes.js";
 import type { Call } from "./check.js";
-import {
-  copy,
-  DATA,
-  ENDS,
-  LONGEST_COLUMN,
-  MAXIMA,
-  type Region,
-  STARTS,
-  SUMS,
-  TABLE_ROWS,
-  TEMPERATURES,
-  WORK,
-  WORK_BYTES,
-} from "./memory.js";
+import { copy, DATA, ENDS, MAXIMA, type Region, STARTS, SUMS, TABLE_ROWS, TEMPERATURES, WORK } from "./memory.js";
 import {
   FLOAT32,
   type Format,
@@ -27,7 +14,7 @@ import {
   LOG_SOFTMAX,
   type Stored,
 } from "./operation.js";
-import { giveStats, takeValues } from "./tables.js";
+import { giveStats, isEmpty, takeValues } from "./tables.js";
 
 /** `count` rows from `row` on; of each, `length` elements from `first` on. */
 interface Tile {
@@ -43,11 +30,10 @@ const PIECE = 256;
 const STRIP = 32;
 
 export function stream(scratch: Region, scratchBytes: number, call: Call): void {
-  const { changes, rows, cols, inner, operation } = call;
+  const { changes, rows, cols, inner } = call;
   const room = Math.floor(scratchBytes / bytesPerElement(call)) & ~7;
-  const longest = isGradient(operation) ? LONGEST_COLUMN / 2 : LONGEST_COLUMN;
   const tile: Tile = { row: 0, count: 0, first: 0, length: cols };
-  const step = rowsPerTile(inner, cols, room, longest);
+  const step = rowsPerTile(inner, cols, room);
   if (step > 0) {
     for (; tile.row < rows; tile.row += tile.count) {
       tile.count = Math.min(step, inner > 1 && step < inner ? inner - (tile.row % inner) : rows - tile.row);
@@ -57,8 +43,7 @@ export function stream(scratch: Region, scratchBytes: number, call: Call): void 
     return;
   }
   const across = inner === 1 ? 1 : Math.min(inner, STRIP, Math.floor(room / PIECE));
-  const most = Math.floor(room / across / PIECE) * PIECE;
-  const piece = inner === 1 ? most : Math.min(most, LONGEST_COLUMN / 16); // what the work area holds of two inputs
+  const piece = Math.floor(room / across / PIECE) * PIECE;
   for (; tile.row < rows; tile.row += tile.count) {
     tile.count = Math.min(across, inner - (tile.row % inner));
     if (changes !== undefined) fillTables(call, changes, tile.row, tile.count, scratch);
@@ -72,10 +57,9 @@ function bytesPerElement({ operation, changes }: Call): number {
 }
 
 /** How many whole rows a tile can have: a multiple of four if it can be, since the kernel takes four at once. 0: not one. */
-function rowsPerTile(inner: number, cols: number, room: number, longest: number): number {
+function rowsPerTile(inner: number, cols: number, room: number): number {
   const fit = Math.min(TABLE_ROWS, Math.floor(room / cols));
   if (inner === 1) return fit > 4 ? fit - (fit % 4) : fit;
-  if (cols > longest) return 0;
   if (fit >= inner) return fit - (fit % inner);
   return fit > STRIP ? fit - (fit % STRIP) : fit >= 4 ? fit - (fit % 4) : 0;
 }
@@ -194,7 +178,7 @@ function whole(scratch: Region, room: number, call: Call, tile: Tile): void {
     const grad = secondAt(room);
     const form = formOf(operation);
     if (inner === 1) kernel.gradientRows(form, DATA, grad, DATA, count, cols, 4 * cols, 4 * cols, 4 * cols, WORK);
-    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, width, 4 * width, WORK, WORK_BYTES);
+    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, width, 4 * width, WORK);
     return save(scratch, DATA, out, outFormat, runsOf(call, tile, outRowStride));
   }
   loadLogits(scratch, room, call, tile);
@@ -202,7 +186,7 @@ function whole(scratch: Region, room: number, call: Call, tile: Tile): void {
   const empty = call.zeroEmpty ? emptyRows(scratch, call, tile) : [];
   const dst = isValue(operation) ? MAXIMA : DATA;
   if (inner === 1) kernel.rows(operation, DATA, dst, count, cols, 4 * cols, 4 * cols, MAXIMA, SUMS, WORK);
-  else kernel.columns(operation, DATA, dst, count, cols, width, 4 * width, MAXIMA, SUMS, WORK, WORK_BYTES);
+  else kernel.columns(operation, DATA, dst, count, cols, width, 4 * width, MAXIMA, SUMS, WORK);
   if (isValue(operation)) return takeValues(scratch, call, row, count);
   fillEmpty(scratch, call, tile, empty);
   save(scratch, DATA, out, outFormat, runsOf(call, tile, outRowStride));
@@ -214,10 +198,15 @@ function loadGradient(scratch: Region, room: number, call: Call, tile: Tile): vo
   load(scratch, secondAt(room), call.grad, call.gradFormat, runs);
 }
 
-/** The rows of a tile that are nothing but −∞. */
+/** The rows of a tile that are nothing but −∞; by their statistics, where those are given: then the tile is but a part of them. */
 function emptyRows({ floats }: Region, call: Call, tile: Tile): number[] {
+  const { operation, stats } = call;
   const empty: number[] = [];
   for (let row = 0; row < tile.count; row++) {
+    if (operation === FROM_STATS) {
+      if (isEmpty(stats, tile.row + row)) empty.push(row);
+      continue;
+    }
     const { start, step } = lineOf(call, tile, row);
     let col = 0;
     while (col < tile.length && floats[start + col * step] === -Infinity) col++;
@@ -290,13 +279,17 @@ function inPieces(scratch: Region, room: number, call: Call, tile: Tile, piece: 
   if (isRow) kernel.findWideShifts(operation, WORK, 1, MAXIMA);
   else kernel.findShifts(operation, WORK, count, MAXIMA);
 
+  const sumPiece = () => {
+    if (isRow) kernel.sumWide(operation, DATA, DATA, tile.length, WORK, 0);
+    else kernel.sumColumns(operation, DATA, DATA, count, tile.length, stride, WORK);
+  };
   /** Terms can wait in `out`, if that has room for a float32 each. */
-  const keepsTerms = isRow && operation !== LOG_SOFTMAX && outFormat === FLOAT32 && !isValue(operation);
+  const hasTerms = operation !== LOG_SOFTMAX && !isValue(operation);
+  const keepsTerms = hasTerms && outFormat === FLOAT32;
   if (operation !== FROM_STATS || keepsTerms)
     eachPiece(() => {
       loadLogits(scratch, room, call, tile);
-      if (isRow) kernel.sumWide(operation, DATA, DATA, tile.length, WORK, 0);
-      else kernel.sumColumns(operation, DATA, count, tile.length, stride, WORK);
+      sumPiece();
       if (keepsTerms) saved();
     });
   if (isRow) kernel.findWideResults(operation, WORK, 1, SUMS);
@@ -310,7 +303,7 @@ function inPieces(scratch: Region, room: number, call: Call, tile: Tile, piece: 
     if (keepsTerms) load(scratch, DATA, out, outFormat, runsOf(call, tile, outRowStride));
     else {
       loadLogits(scratch, room, call, tile);
-      if (isRow && operation !== LOG_SOFTMAX) kernel.sumWide(operation, DATA, DATA, tile.length, WORK, 0);
+      if (hasTerms) sumPiece();
     }
     if (isRow) kernel.finishWide(operation, DATA, DATA, tile.length, WORK, 0);
     else kernel.finishColumns(operation, DATA, DATA, count, tile.length, stride, WORK);

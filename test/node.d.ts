@@ -1,7 +1,7 @@
 // The little of Node that the tests use: less than the 2 MB of @types/node.
 
 declare const process: {
-  readonly env: { readonly SEED?: string; readonly MEASURE?: string };
+  readonly env: { readonly SEED?: string; readonly MEASURE?: string; readonly PROGRAMS?: string };
   readonly execPath: string;
   readonly versions: { readonly node: string };
   memoryUsage(): { readonly heapUsed: number; readonly external: number; readonly arrayBuffers: number };
