@@ -21,6 +21,8 @@ export interface Options {
   [name: string]: unknown;
   cols?: unknown;
   out?: unknown;
+  empty?: unknown;
+  dtype?: unknown;
 }
 
 /** The arguments of a call. `second`: statistics, or a gradient. */
