@@ -655,7 +655,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     test("columns, 1 … 150 long", () => {
       for (const inner of [1, 2, 3, 4, 5, 8, 9, 33])
         for (let cols = 1; cols <= 150; cols += cols < 40 ? 3 : 30)
-          check(gradientColumnsTask(cols > 40 ? 1 : 1 + (cols % 2), cols, inner, cols % 3));
+          if (cols * inner < 3500) check(gradientColumnsTask(cols > 40 ? 1 : 1 + (cols % 2), cols, inner, cols % 3));
     });
 
     test("in pieces", () => {
