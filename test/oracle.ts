@@ -226,7 +226,12 @@ export function answerTo(request: Request, name: BackendName): Answer {
 
 /** The length of the result of a request. */
 export function lengthOfResult({ operation, input, options }: Request): number {
-  const rows = placesOf(input.length, options);
-  if (operation === "logSumExp") return rows.length;
-  return rows.reduce((most, places) => places.reduce((end, { outAt }) => Math.max(end, outAt + 1), most), 0);
+  const { shape, axis = -1, cols = input.length, rowStride, outRowStride } = options;
+  if (operation === "logSumExp") {
+    if (shape === undefined) return Math.ceil(input.length / (rowStride ?? cols));
+    const along = axis < 0 ? axis + shape.length : axis;
+    return shape.reduce((product, size, i) => (i === along ? product : product * size), 1);
+  }
+  if ((rowStride ?? outRowStride) === undefined) return input.length;
+  return placesOf(input.length, options).reduce((end, places) => Math.max(end, places.at(-1)!.outAt + 1), 0);
 }

@@ -5,7 +5,7 @@ import { bitsOf, type FormatName, numbersOf } from "./formats.js";
 import { changed, type OperationName, placesOf, type Request, statsOf } from "./oracle.js";
 import { DISTRIBUTIONS, integer, normal, type Random } from "./random.js";
 
-const OPERATIONS: readonly OperationName[] = [
+export const OPERATIONS: readonly OperationName[] = [
   "softmax",
   "logSoftmax",
   "logSumExp",
@@ -99,7 +99,7 @@ function fill(random: Random, places: ReturnType<typeof placesOf>, length: numbe
 }
 
 /** Finite numbers, and now and then a NaN. */
-function gradients(random: Random, length: number): Float64Array {
+export function gradients(random: Random, length: number): Float64Array {
   const deviation = oneOf(random, [1, 1e-3, 1e4, 1e30, 1e-40]);
   const hasNaN = random() < 0.1;
   return Float64Array.from({ length }, () =>
@@ -108,7 +108,7 @@ function gradients(random: Random, length: number): Float64Array {
 }
 
 /** Numbers from 0 to 1, or their logarithms. */
-function results(random: Random, length: number, isLog: boolean): Float64Array {
+export function results(random: Random, length: number, isLog: boolean): Float64Array {
   const deviation = oneOf(random, [0.1, 3, 30, 80]);
   const hasNaN = random() < 0.05;
   return Float64Array.from({ length }, () => {
@@ -155,7 +155,7 @@ function addChanges(random: Random, options: Options, operation: OperationName, 
 }
 
 /** Of rows that are spread: what is here, and elsewhere a few elements more. */
-function spreadStats(
+export function spreadStats(
   random: Random,
   places: ReturnType<typeof placesOf>,
   values: Float64Array,

@@ -90,7 +90,8 @@ export class Ways {
 
   #written(request: Request): Uint8Array {
     const written = new Uint8Array(lengthOfResult(request));
-    if (request.operation === "logSumExp") return written.fill(1);
+    const { rowStride, outRowStride } = request.options;
+    if (request.operation === "logSumExp" || (rowStride ?? outRowStride) === undefined) return written.fill(1);
     for (const places of placesOf(request.input.length, request.options))
       for (const { outAt } of places) written[outAt] = 1;
     return written;
