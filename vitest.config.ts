@@ -7,7 +7,7 @@ const build = fileURLToPath(new URL("./build/", import.meta.url));
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/*.test.ts"],
     alias: { "softmax-wasm": `${build}esm/index.js` },
     // Node itself runs the package, as it was built: vite does not transform it.
     server: { deps: { external: [/\/build\//] } },

@@ -1,21 +1,21 @@
-// build/*.wasm → binaries.js, the bytes as base64, beside the compiled API in both of its module formats.
+// build/*.wasm → binaries.js, compressed, as base64, beside the compiled API in both of its module formats.
 // Runs last in `npm run build`: asc, then tsc, then this. src/binaries.d.ts has the types.
 import { readFileSync, writeFileSync } from "node:fs";
+import { constants, deflateRawSync } from "node:zlib";
 
 const build = new URL("../build/", import.meta.url);
-const bytes = (name) => readFileSync(new URL(`${name}.wasm`, build)).toString("base64");
-const binaries = { simd: bytes("simd"), relaxed: bytes("relaxed") };
+const simd = readFileSync(new URL("simd.wasm", build));
+const relaxed = readFileSync(new URL("relaxed.wasm", build));
+const options = { level: constants.Z_BEST_COMPRESSION, windowBits: constants.Z_MAX_WINDOWBITS, memLevel: 9 };
 
+const names = {
+  compressed: deflateRawSync(Buffer.concat([simd, relaxed]), options).toString("base64"),
+  sizes: { simd: simd.length, relaxed: relaxed.length },
+};
 const lines = (declare) =>
-  Object.entries(binaries)
-    .map(([name, text]) => `${declare(name)}"${text}";\n`)
+  Object.entries(names)
+    .map(([name, value]) => `${declare}${name} = ${JSON.stringify(value)};\n`)
     .join("");
-writeFileSync(
-  new URL("esm/binaries.js", build),
-  lines((name) => `export const ${name} = `),
-);
-writeFileSync(
-  new URL("cjs/binaries.js", build),
-  lines((name) => `exports.${name} = `),
-);
+writeFileSync(new URL("esm/binaries.js", build), lines("export const "));
+writeFileSync(new URL("cjs/binaries.js", build), lines("exports."));
 writeFileSync(new URL("cjs/package.json", build), '{ "type": "commonjs" }\n');

@@ -59,10 +59,10 @@ export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
   const pages = Math.ceil((DATA + byteLength + BEYOND) / PAGE_BYTES);
   const memory = new Memory({ initial: pages, maximum: pages });
-  const { exports } = new Instance(module, { env: { memory } });
+  const instance = new Instance(module, { env: { memory } }); // a local called `exports` would hide that of CommonJS
   const { buffer } = memory;
   return {
-    kernel: { ...(exports as Kernel) }, // a copy is quicker to read
+    kernel: { ...(instance.exports as Kernel) }, // a copy is quicker to read
     floats: new Float32Array(buffer),
     halves: new Uint16Array(buffer),
     bytes: new Uint8Array(buffer),
@@ -80,7 +80,7 @@ export function createRegion(module: object, byteLength: number): Region {
  */
 export const FEW = 64;
 
-/** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on. */
+/** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on: arrays of one class. */
 export function copy<T extends Typed>(source: T, from: number, target: T, to: number, count: number): void {
   if (count <= FEW) for (let i = 0; i < count; i++) target[to + i] = source[from + i]!;
   else setElements(target, portion(source, from, count), to);

@@ -52,7 +52,7 @@ export interface LogitOptions {
 }
 
 /** How rows with a result for each element are written. */
-export interface ResultOptions<Out extends Elements = Elements> {
+export interface ResultOptions<Out extends Elements = Float32Array> {
   /** Where to write; possibly the input itself. Its type decides the format. Default: a new Float32Array. */
   readonly out?: Out | undefined;
   /** As `rowStride`, of the result. Default: the length of a row. What lies between rows is left as it is. */
@@ -60,7 +60,7 @@ export interface ResultOptions<Out extends Elements = Elements> {
 }
 
 /** Options of softmax, logSoftmax and softmaxFromStats. */
-export interface SoftmaxOptions<Out extends Elements = Elements>
+export interface SoftmaxOptions<Out extends Elements = Float32Array>
   extends LayoutOptions,
     LogitOptions,
     ResultOptions<Out> {
@@ -69,7 +69,7 @@ export interface SoftmaxOptions<Out extends Elements = Elements>
 }
 
 /** Options of logSumExp. */
-export interface LogSumExpOptions<Out extends Elements = Elements> extends LayoutOptions, LogitOptions {
+export interface LogSumExpOptions<Out extends Elements = Float32Array> extends LayoutOptions, LogitOptions {
   /** Where to write: one element for each row. Default: a new Float32Array. */
   readonly out?: Out | undefined;
 }
@@ -81,7 +81,7 @@ export interface RowStatsOptions extends LayoutOptions, LogitOptions {
 }
 
 /** Options of softmaxBackward and logSoftmaxBackward. */
-export interface BackwardOptions<Out extends Elements = Elements> extends LayoutOptions, ResultOptions<Out> {}
+export interface BackwardOptions<Out extends Elements = Float32Array> extends LayoutOptions, ResultOptions<Out> {}
 
 /** What is known of rows, or of parts of them: log Σ exp(x) is `max + Math.log(sum)`. */
 export interface RowStats {

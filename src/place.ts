@@ -164,6 +164,7 @@ function inPlace(arena: Region, call: Call): void {
 function inBlocks(scratch: Region, capacity: number, call: Call): void {
   const { operation, input, out, rows, cols } = call;
   const { kernel, floats } = scratch;
+  const stride = 4 * cols;
   const value = isValue(operation);
   const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
   const most = fit > 4 ? fit - (fit % 4) : fit;
@@ -171,7 +172,7 @@ function inBlocks(scratch: Region, capacity: number, call: Call): void {
     const count = Math.min(most, rows - row);
     copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
     giveStats(scratch, call, row, count);
-    kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, 4 * cols, 4 * cols, MAXIMA, SUMS, WORK);
+    kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, stride, stride, MAXIMA, SUMS, WORK);
     if (value) takeValues(scratch, call, row, count);
     else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
   }

@@ -1,0 +1,60 @@
+// The two binaries as bytes: what is in them, and that the package embeds these very bytes.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { importsOf, opcodesOf } from "./binary.js";
+import { MUST_RUN } from "./engines.js";
+
+const build = new URL("../build/", import.meta.url);
+const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(`${name}.wasm`, build)));
+const requireBuilt = createRequire(fileURLToPath(build));
+
+test("simd.wasm has no instruction of relaxed SIMD: one is enough to be refused whole, by Safari and Node 20", () => {
+  const { functions, vector, relaxed } = opcodesOf(bytesOf("simd"));
+  expect(functions).toBeGreaterThan(5);
+  expect(vector).toBeGreaterThan(500);
+  expect(relaxed).toEqual([]);
+});
+
+test("relaxed.wasm has fused multiply-add of float32, and of relaxed SIMD nothing else", () => {
+  const RELAXED_MADD = 0x105;
+  const { relaxed } = opcodesOf(bytesOf("relaxed"));
+  expect(relaxed.length).toBeGreaterThan(10);
+  expect(new Set(relaxed)).toEqual(new Set([RELAXED_MADD]));
+});
+
+test("the scanner finds each instruction of relaxed SIMD, and throws where it does not know one", () => {
+  const binary = (...code: number[]) =>
+    // (module (func …)) with the sections of types and functions left out
+    Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 10, code.length + 4, 1, code.length + 2, 0, ...code, 0x0b);
+  for (let number = 0x100; number <= 0x113; number++)
+    expect(opcodesOf(binary(0xfd, (number & 127) | 128, number >> 7)).relaxed).toEqual([number]);
+  expect(opcodesOf(binary(0x41, 0xfd, 0x85, 2, 0x1a))).toEqual({
+    functions: 1,
+    instructions: 3,
+    vector: 0,
+    relaxed: [],
+  });
+  expect(() => opcodesOf(binary(0xfe, 0x00))).toThrow("unknown opcode 0xfe at 13");
+  expect(() => opcodesOf(binary(0x44))).toThrow("crosses byte");
+});
+
+describe.each(["simd", "relaxed"] as const)("%s.wasm", (name) => {
+  test("is valid wherever its back end must run", () => {
+    expect(WebAssembly.validate(bytesOf(name))).toBe(MUST_RUN.includes(name));
+  });
+
+  test("imports its memory and nothing else", () => {
+    expect(importsOf(bytesOf(name))).toEqual(["2 env memory"]);
+  });
+
+  test("is what the package embeds, for import and for require", async () => {
+    type Embedded = { bytesOf(name: "simd" | "relaxed"): Uint8Array };
+    const imported = (await import(new URL("esm/embedded.js", build).href)) as Embedded;
+    const required = requireBuilt("./cjs/embedded.js") as Embedded;
+    expect(imported.bytesOf(name)).toEqual(bytesOf(name));
+    expect(required.bytesOf(name)).toEqual(bytesOf(name));
+  });
+});

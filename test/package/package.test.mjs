@@ -1,0 +1,189 @@
+// What is in the tarball, and what package managers, type checkers and bundlers make of its manifest.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { names } from "./readme.mjs";
+import { build, embeddedIn, manifest, pack, root, run, unpack } from "./tarball.mjs";
+
+/** Most that a user downloads. */
+const PACKED_BYTES = 64 * 1024;
+
+const folder = join(build, "package", "unpacked");
+let tarball;
+let files; // paths in the package, without directories
+const text = (path) => readFileSync(join(folder, path), "utf8");
+const withEnding = (ending) => files.filter((path) => path.endsWith(ending));
+
+beforeAll(() => {
+  tarball = pack("package");
+  unpack(tarball, folder);
+  files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+});
+
+/** Shows where the bytes are. The window of gzip is too short for the copies for import and for require to share theirs. */
+afterAll(() => {
+  const weigh = (paths) =>
+    gzipSync(Buffer.concat(paths.map((path) => readFileSync(join(folder, path)))), { level: 9 }).length;
+  const shares = {
+    "WebAssembly, raw": (path) => path.endsWith(".wasm"),
+    "WebAssembly as base64, for import": (path) => path === "build/esm/binaries.js",
+    "WebAssembly as base64, for require": (path) => path === "build/cjs/binaries.js",
+    "other code, for import": (path) => /^build\/esm\/(?!binaries).*\.js$/.test(path),
+    "other code, for require": (path) => /^build\/cjs\/(?!binaries).*\.js$/.test(path),
+    "types, for import": (path) => /^build\/esm\/.*\.d\.ts$/.test(path),
+    "types, for require": (path) => /^build\/cjs\/.*\.d\.ts$/.test(path),
+    "pages and manifest": (path) => !path.startsWith("build/"),
+  };
+  console.log(`tarball: ${readFileSync(tarball).length} bytes of at most ${PACKED_BYTES}, ${files.length} files`);
+  for (const [name, belongs] of Object.entries(shares))
+    console.log(`  ${weigh(files.filter(belongs))} gzipped: ${name}`);
+});
+
+describe("the tarball", () => {
+  test("is within its budget", () => {
+    expect(readFileSync(tarball).length).toBeLessThanOrEqual(PACKED_BYTES);
+  });
+
+  test("is the same, to the byte, when packed again", () => {
+    expect(readFileSync(pack("package-again")).equals(readFileSync(tarball))).toBe(true);
+  });
+
+  test("holds what users need and nothing else", () => {
+    expect(files.filter((path) => !/^build\/(esm|cjs)\//.test(path))).toEqual(
+      ["CHANGELOG.md", "LICENSE", "README.md", "build/relaxed.wasm", "build/simd.wasm", "package.json"].sort(),
+    );
+    const odd = files.filter((path) => /^build\/(esm|cjs)\//.test(path) && !/\/\w+(\.js|\.d\.ts)$/.test(path));
+    expect(odd).toEqual(["build/cjs/package.json"]);
+  });
+
+  test("has every module of src, once for import and once for require, with its types", () => {
+    const modules = readdirSync(join(root, "src")).map((name) => name.replace(/(\.d)?\.ts$/, ""));
+    const expected = [];
+    for (const name of modules.filter((name) => name !== "modules")) {
+      const formats = name === "workerd" ? ["esm"] : ["cjs", "esm"]; // Workers are ES modules only
+      const endings = name === "binaries" ? [".js"] : [".d.ts", ".js"]; // no public type leads to the bytes
+      for (const format of formats) for (const ending of endings) expected.push(`build/${format}/${name}${ending}`);
+    }
+    const found = files.filter((path) => /^build\/(esm|cjs)\//.test(path) && !path.endsWith("/package.json"));
+    expect(found).toEqual(expected.sort());
+  });
+
+  test("has no dependencies and no install scripts", () => {
+    const { dependencies, peerDependencies, optionalDependencies, scripts } = JSON.parse(text("package.json"));
+    expect([dependencies, peerDependencies, optionalDependencies]).toEqual([undefined, undefined, undefined]);
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
+  });
+});
+
+describe("the manifest", () => {
+  test("publint --strict finds nothing", async () => {
+    const { messages } = await publint({ pack: { tarball: readFileSync(tarball).buffer }, strict: true });
+    expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
+  });
+
+  test("attw --profile node16 finds nothing", () => {
+    run(process.execPath, [
+      join(root, "node_modules/@arethetypeswrong/cli/dist/index.js"),
+      tarball,
+      "--profile",
+      "node16",
+    ]);
+  });
+
+  test("orders the conditions workerd, import, require, each with its types first", () => {
+    expect(Object.keys(manifest.exports["."])).toEqual(["workerd", "import", "require"]);
+    for (const entry of [".", "./js"])
+      for (const target of Object.values(manifest.exports[entry]))
+        expect(Object.keys(target)).toEqual(["types", "default"]);
+    expect(manifest.sideEffects).toBe(false);
+  });
+
+  test("leads to files that are there, and hides all others", () => {
+    const targets = (node) => (typeof node === "string" ? [node] : Object.values(node).flatMap(targets));
+    for (const target of [manifest.main, manifest.module, manifest.types, ...targets(manifest.exports)])
+      expect(files).toContain(target.slice(2));
+    expect(Object.keys(manifest.exports)).toEqual([".", "./js", "./simd.wasm", "./relaxed.wasm", "./package.json"]);
+  });
+});
+
+/** The modules that `path` loads, itself included. */
+function graphOf(path, seen = new Set()) {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  for (const [, target] of text(path).matchAll(/(?:from|import|require\()\s*"(\.{1,2}\/[^"]+)"/g)) {
+    const next = join(path, "..", target);
+    if (next.endsWith(".js")) graphOf(next, seen);
+  }
+  return seen;
+}
+
+describe("the code", () => {
+  const entries = ["build/esm/index.js", "build/esm/js.js", "build/cjs/index.js", "build/cjs/js.js"];
+
+  test.each([...entries, "build/esm/workerd.js"])("%s loads nothing but its own modules, at once", (entry) => {
+    const graph = [...graphOf(entry)];
+    expect(graph.length).toBeGreaterThan(3);
+    for (const path of graph) {
+      for (const [, target] of text(path).matchAll(/(?:\bfrom|\bimport|\brequire\()\s*"([^"]+)"/g))
+        expect(target, path).toMatch(entry.endsWith("workerd.js") ? /^\.{1,2}\/\w+\.(js|wasm)$/ : /^\.\/\w+\.js$/);
+      expect(text(path), path).not.toMatch(/\bimport\.meta\b|\bimport\(|\bnode:|\beval\(|\bnew Function\b/);
+      expect(text(path), path).not.toMatch(/^(?!\s).*\bawait\b(?!.*=>)/m); // what is not indented is the top level
+    }
+  });
+
+  test("softmax-wasm/js holds no WebAssembly", () => {
+    for (const entry of ["build/esm/js.js", "build/cjs/js.js"])
+      for (const path of graphOf(entry)) {
+        expect(path).not.toContain("binaries");
+        expect(embeddedIn(text(path))).toBe(0);
+      }
+  });
+
+  test("every entry has the same names, at run time and for the type checker", async () => {
+    const namesOf = (path) =>
+      [...text(path).matchAll(/^export (?:declare )?(?:async )?(?:function|class|const) (\w+)/gm)].map(
+        ([, name]) => name,
+      );
+    const reexports = (path) =>
+      text(path)
+        .match(/^export .*\bfrom\b.*$/gm)
+        ?.sort();
+    for (const ending of [".js", ".d.ts"]) {
+      const main = `build/esm/index${ending}`;
+      expect(namesOf(main)).toContain("softmax");
+      for (const other of ["js", "workerd"]) {
+        expect(namesOf(`build/esm/${other}${ending}`)).toEqual(namesOf(main));
+        expect(reexports(`build/esm/${other}${ending}`)).toEqual(reexports(main));
+      }
+    }
+  });
+});
+
+test("README.md: each snippet for a place of its own is run by the suites of engines and bundlers", () => {
+  const inEngines = ["commonjs", "worker", "worker-page", "cloudflare", "deno", "bun", "react-native"];
+  const inBundlers = ["bundler", "one-file", "page"];
+  expect([...names].sort()).toEqual([...inEngines, ...inBundlers].sort());
+});
+
+describe("the types", () => {
+  const codeOf = (path) => text(path).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+
+  test("mention neither WebAssembly nor generic typed arrays: not every lib has them", () => {
+    const declarations = withEnding(".d.ts");
+    expect(declarations.length).toBeGreaterThan(10);
+    for (const path of declarations)
+      expect(codeOf(path), path).not.toMatch(/\bWebAssembly\b|\b(Array|\w+\d+Array)Buffer<|\w+\d+(Clamped)?Array</);
+  });
+
+  test("keep their comments, which editors show; the code has none, which nobody reads", () => {
+    expect(text("build/esm/index.d.ts")).toContain("@param");
+    for (const path of withEnding(".js")) expect(text(path), path).not.toMatch(/^\s*(\/\/|\/\*)/m);
+  });
+});
