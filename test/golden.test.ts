@@ -1,21 +1,12 @@
 // Accuracy against golden values: softmax in integer arithmetic of 512 bits, rounded to 20 digits (golden/README.md).
 
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { BackendName, Engine } from "softmax-wasm";
 import { expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
-import { type GoldenCase, inputOf } from "./golden.js";
+import { CASES, inputOf } from "./golden.js";
 import { BOUND, ulpError } from "./ulp.js";
 
-const folder = new URL("./golden/", import.meta.url);
-const CASES = JSON.parse(readFileSync(new URL("golden.json", folder), "utf8")) as readonly GoldenCase[];
-
-test("golden.json is what generate.mjs makes", () => {
-  const generator = fileURLToPath(new URL("generate.mjs", folder));
-  const { status, stderr } = spawnSync(process.execPath, [generator, "--check"], { encoding: "utf8" });
-  expect(status, stderr).toBe(0);
+test("there are cases", () => {
   expect(CASES.length).toBeGreaterThan(50);
 });
 

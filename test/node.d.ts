@@ -9,6 +9,7 @@ declare const process: {
 
 declare class Buffer extends Uint8Array<ArrayBuffer> {
   static override from(bytes: readonly number[]): Buffer;
+  static compare(a: Uint8Array, b: Uint8Array): -1 | 0 | 1;
   override toString(encoding?: "base64"): string;
 }
 
