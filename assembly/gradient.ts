@@ -28,7 +28,7 @@ function exp64(l: v128): v128 {
   e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
   // n + 1023 as the low bits of a float64 whose unit is 1, moved to where the exponent is
   const scale = i64x2.shl(f64x2.add(n, f64x2.splat(6755399441055744.0 + 1023)), 52);
-  return v128.andnot(f64x2.mul(e, scale), f64x2.lt(l, f64x2.splat(-700)));
+  return v128.andnot(f64x2.mul(e, scale), f64x2.lt(l, f64x2.splat(-700))); // 0 times an infinite gradient is NaN
 }
 
 /** The gradient of two lanes: of g, and of what came out, given its row's sum. */

@@ -1,5 +1,7 @@
 // What golden/golden.json holds: see golden/README.md.
 
+import golden from "./golden/golden.json" with { type: "json" };
+
 export interface GoldenCase {
   readonly id: string;
   readonly cols: number;
@@ -11,6 +13,8 @@ export interface GoldenCase {
   /** One for each row. */
   readonly logSumExp: readonly string[];
 }
+
+export const CASES: readonly GoldenCase[] = golden;
 
 export function inputOf({ inputBits }: GoldenCase): Float32Array {
   const words = inputBits.match(/.{8}/g)!.map((digits) => Number.parseInt(digits, 16));
