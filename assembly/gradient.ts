@@ -3,14 +3,14 @@
 //   softmax      dx = p·(g − Σ p·g)
 //   log-softmax  dx = g − e^l·Σ g
 
-import { GROUP_ROWS, SLOTS_BYTES, begin } from "./lanes";
+import { SLOTS_BYTES, STEP, begin } from "./lanes";
 import { LOG_SOFTMAX } from "./operation";
 import { SLOT_BYTES, SUMS, beginSlot } from "./slot";
 import { narrowed, upperHalf } from "./sum";
-import { batchGroups, gather, scatter } from "./columns";
+import { AS_IT_IS, BATCH_ROWS, PIECE, gather, scatter } from "./columns";
 import { loadTail, storeTail } from "./wide";
 
-/** e^l of two lanes, l ≤ 0, to 2^−40: 0 from −700 down. */
+/** e^l of two lanes, l ≤ 0, to 2^−40; 0 below −700. */
 function exp64(l: v128): v128 {
   const x = f64x2.pmax(l, f64x2.splat(-700)); // in this order: keeps NaN
   const n = f64x2.nearest(f64x2.mul(x, f64x2.splat(1.4426950408889634)));
@@ -28,7 +28,7 @@ function exp64(l: v128): v128 {
   e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
   // n + 1023 as the low bits of a float64 whose unit is 1, moved to where the exponent is
   const scale = i64x2.shl(f64x2.add(n, f64x2.splat(6755399441055744.0 + 1023)), 52);
-  return f64x2.mul(e, scale);
+  return v128.andnot(f64x2.mul(e, scale), f64x2.lt(l, f64x2.splat(-700))); // 0 times an infinite gradient is NaN
 }
 
 /** The gradient of two lanes: of g, and of what came out, given its row's sum. */
@@ -60,7 +60,7 @@ export function gradientRows(
   outStride: usize, gradStride: usize, dstStride: usize, work: usize,
 ): void {
   for (; rows > 0; rows--, out += outStride, grad += gradStride, dst += dstStride) {
-    beginSlot(work);
+    beginSlot(work, f32x4.splat(0));
     sumGradient(operation, out, grad, cols, work);
     finishGradient(operation, out, grad, dst, cols, work);
   }
@@ -92,66 +92,66 @@ export function finishGradient(operation: i32, out: usize, grad: usize, dst: usi
 
 /** The same on rows side by side: see columns.ts. */
 export function gradientColumns(
-  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32, inner: i32, stride: usize, work: usize, workBytes: i32,
+  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32, inner: i32, stride: usize, work: usize,
 ): void {
-  const batchRows = GROUP_ROWS * batchGroups(cols, (workBytes - SLOTS_BYTES) >> 1);
-  for (let row = 0; row < rows; row += batchRows) {
-    const count = min(rows - row, batchRows);
+  for (let row = 0; row < rows; row += BATCH_ROWS) {
+    const count = min(rows - row, BATCH_ROWS);
     begin(work, (count + 3) >> 2);
-    sumInLanes(operation, out, grad, row, count, cols, inner, stride, work);
-    finishInLanes(operation, dst, row, count, cols, inner, stride, work);
+    sumInLanes(operation, out, grad, row, count, cols, cols, inner, stride, work);
+    finishInLanes(operation, out, grad, dst, row, count, cols, cols, inner, stride, work);
   }
 }
 
 /** A piece of at most 32 rows side by side: adds to their sums. */
-export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, cols: i32, stride: usize, work: usize): void {
-  sumInLanes(operation, out, grad, 0, count, cols, count, stride, work);
+export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  sumInLanes(operation, out, grad, 0, count, length, length, count, stride, work);
 }
 
-export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, cols: i32, stride: usize, work: usize): void {
-  gather(out, 0, count, cols, count, stride, dataOf(work), work);
-  gather(grad, 0, count, cols, count, stride, gradientsOf(work, count, cols), work);
-  finishInLanes(operation, dst, 0, count, cols, count, stride, work);
+export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  finishInLanes(operation, out, grad, dst, 0, count, length, length, count, stride, work);
 }
 
-// In the work area: slots, what came out, and after it its gradient.
+// In the work area: slots, a piece of what came out, and one of its gradient.
 
-// @ts-ignore: decorator
-@inline
-function dataOf(work: usize): usize {
-  return work + SLOTS_BYTES;
-}
-
-// @ts-ignore: decorator
-@inline
-function gradientsOf(work: usize, count: i32, cols: i32): usize {
-  return dataOf(work) + (<usize>((count + 3) >> 2) * <usize>cols << 4);
-}
+const GRADIENT: usize = 4 * BATCH_ROWS * PIECE;
 
 function sumInLanes(
-  operation: i32, out: usize, grad: usize, row: i32, count: i32, cols: i32, inner: i32, stride: usize, work: usize,
+  operation: i32, out: usize, grad: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
 ): void {
-  let p = dataOf(work), g = gradientsOf(work, count, cols);
-  gather(out, row, count, cols, inner, stride, p, work);
-  gather(grad, row, count, cols, inner, stride, g, work);
-  for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES) {
-    let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-    for (const end = p + (<usize>cols << 4); p < end; p += 16, g += 16) {
-      const out = v128.load(p), grad = v128.load(g);
-      sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(out), f64x2.promote_low_f32x4(grad)));
-      sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(out)), f64x2.promote_low_f32x4(upperHalf(grad))));
+  const data = work + SLOTS_BYTES;
+  for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride) {
+    const piece = min(length, PIECE);
+    gather(out, row, count, piece, cols, inner, stride, data, work);
+    gather(grad, row, count, piece, cols, inner, stride, data + GRADIENT, work);
+    let first = data;
+    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16) {
+      let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
+      for (let at = first; at < data + <usize>piece * STEP; at += STEP) {
+        const p = v128.load(at), g = v128.load(at + GRADIENT);
+        sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g)));
+        sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g))));
+      }
+      v128.store(slot, sum01, SUMS);
+      v128.store(slot, sum23, SUMS + 16);
     }
-    v128.store(slot, sum01, SUMS);
-    v128.store(slot, sum23, SUMS + 16);
   }
 }
 
-function finishInLanes(operation: i32, dst: usize, row: i32, count: i32, cols: i32, inner: i32, stride: usize, work: usize): void {
-  let p = dataOf(work), g = gradientsOf(work, count, cols);
-  for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES) {
-    const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-    for (const end = p + (<usize>cols << 4); p < end; p += 16, g += 16)
-      v128.store(p, gradients(operation, v128.load(p), v128.load(g), sum01, sum23));
+function finishInLanes(
+  operation: i32, out: usize, grad: usize, dst: usize,
+  row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
+): void {
+  const data = work + SLOTS_BYTES;
+  for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
+    const piece = min(length, PIECE);
+    gather(out, row, count, piece, cols, inner, stride, data, work);
+    gather(grad, row, count, piece, cols, inner, stride, data + GRADIENT, work);
+    let first = data;
+    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16) {
+      const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
+      for (let at = first; at < data + <usize>piece * STEP; at += STEP)
+        v128.store(at, gradients(operation, v128.load(at), v128.load(at + GRADIENT), sum01, sum23));
+    }
+    scatter(AS_IT_IS, dst, row, count, piece, cols, inner, stride, data, work);
   }
-  scatter(dst, row, count, cols, inner, stride, dataOf(work));
 }

@@ -1,10 +1,10 @@
 // What the WebAssembly module exports, and nothing else. Pure functions over addresses and counts: no state, no
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
-import { columns as columnsInLanes } from "./columns";
+import { COLUMNS_WORK_BYTES, columns as columnsInLanes } from "./columns";
 import { SLOTS_BYTES } from "./lanes";
 import { narrow } from "./narrow";
-import { LOG_SOFTMAX, isLogarithmic } from "./operation";
+import { isValue } from "./operation";
 import { wide } from "./wide";
 
 export { fuses, DOWN, LN2_LOWER, LN2_UPPER, LOG2E, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS } from "./exp";
@@ -12,6 +12,7 @@ export { change } from "./change";
 export {
   finishGradient, finishGradientColumns, gradientColumns, gradientRows, sumGradient, sumGradientColumns,
 } from "./gradient";
+export { A11, A3, A5, A7, A9, E2, E3, E4, E5, E6, E7, E8, LN2_64, ONE_64 } from "./log";
 export { round, widen } from "./half";
 export { begin, findResults, findShifts } from "./lanes";
 export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
@@ -27,8 +28,8 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
 export const NARROW_COLS: i32 = 64;
 
-/** What `work` must hold for `rows`, in bytes: a batch of narrow rows. The slots of wide ones take less. */
-export const ROWS_WORK_BYTES: i32 = SLOTS_BYTES + 128 * NARROW_COLS;
+/** What `work` must hold, in bytes: the most that any function here needs. */
+export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, SLOTS_BYTES + 128 * NARROW_COLS);
 
 /**
  * An operation (operation.ts) on each of `rows` rows of `cols` float32, from `src` to `dst`; a row begins `srcStride` bytes after
@@ -42,30 +43,26 @@ export function rows(
   assert(rows > 0 && cols > 0, "rows: rows and cols must be positive");
   assert((work & 15) == 0, "rows: work must be aligned to 16 bytes");
   assert(srcStride >= <usize>cols << 2, "rows: a row must end before the next begins");
-  assert(apart(src, dst, <u64>srcStride * (rows - 1) + cols * 4, <u64>dstStride * (rows - 1) + cols * 4), "rows: src and dst must be equal or apart");
-  assert(inMemory(src, <u64>srcStride * (rows - 1) + cols * 4), "rows: src must lie in memory");
-  assert(isValue(operation) || inMemory(dst, <u64>dstStride * (rows - 1) + cols * 4), "rows: dst must lie in memory");
+  const srcBytes = <u64>srcStride * (rows - 1) + cols * 4;
+  const dstBytes = isValue(operation) ? <u64>rows << 2 : <u64>dstStride * (rows - 1) + cols * 4;
+  assert(apart(src, dst, srcBytes, dstBytes), "rows: src and dst must be equal or apart");
+  assert(inMemory(src, srcBytes), "rows: src must lie in memory");
+  assert(inMemory(dst, dstBytes), "rows: dst must lie in memory");
   if (cols <= NARROW_COLS) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
   else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }
 
 /**
  * The same on rows that lie side by side: those of a shape [outer, cols, inner] along its middle axis, `rows` = outer · inner of
- * them. The elements of a row are `stride` bytes apart, at `src` and at `dst`. `workBytes` is at least that of
- * four rows: SLOTS_BYTES + 16 · cols.
+ * them. The elements of a row are `stride` bytes apart, at `src` and at `dst`.
  */
 export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
-  stride: usize, maxima: usize, sums: usize, work: usize, workBytes: i32,
+  stride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
   assert(rows > 0 && cols > 0 && inner > 0, "columns: rows, cols and inner must be positive");
   assert((work & 15) == 0, "columns: work must be aligned to 16 bytes");
-  assert(workBytes >= SLOTS_BYTES + (cols << 4), "columns: work must hold four rows");
-  columnsInLanes(operation, src, dst, rows, cols, inner, stride, maxima, sums, work, workBytes);
-}
-
-function isValue(operation: i32): bool {
-  return isLogarithmic(operation) && operation != LOG_SOFTMAX;
+  columnsInLanes(operation, src, dst, rows, cols, inner, stride, maxima, sums, work);
 }
 
 function apart(src: u64, dst: u64, srcBytes: u64, dstBytes: u64): bool {

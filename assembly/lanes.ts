@@ -3,7 +3,7 @@
 //
 // Groups of four go through the work area by the batch, in steps. Each step has waits (chains of additions, a division)
 // that the next group of the same step fills, where all steps of one group in a row would leave the machine idle half the
-// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then the elements, group after group.
+// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then element 0 of all its rows, element 1, …
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
@@ -21,35 +21,38 @@ export const GROUP_ROWS: i32 = 4;
 export const BATCH_GROUPS: i32 = 8;
 export const SLOTS_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
-/** How many terms a lane adds up before float64 takes over, times 16 bytes: see sum.ts. */
-const FLUSHED_BYTES: usize = 1024;
+/** From an element of a row to the next. */
+export const STEP: usize = 16 * BATCH_GROUPS;
+/** How many terms a lane adds up before float64 takes over, in bytes: see sum.ts. */
+const FLUSHED_BYTES: usize = 64 * STEP;
 
 export function begin(slots: usize, groups: i32): void {
-  for (; groups > 0; groups--, slots += SLOT_BYTES) beginSlot(slots);
+  for (; groups > 0; groups--, slots += SLOT_BYTES) beginSlot(slots, f32x4.splat(-Infinity));
 }
 
 /** Between the maxima and the terms. `maxima`: of known statistics, in place of those found. */
 export function findShifts(operation: i32, slots: usize, count: i32, maxima: usize): void {
   if (operation == FROM_STATS) takeMaxima(maxima, slots, count);
-  for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findShiftsOf(slots);
+  for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findShiftsOf(slots, v128.load(slots, MAX));
 }
 
 /** Moves rows that are far from zero, and looks for NaNs where the maximum, to which they do not count, is infinite. */
 export function settle(data: usize, cols: i32, slots: usize, groups: i32): void {
-  const bytes = <usize>cols << 4;
-  for (; groups > 0; groups--, slots += SLOT_BYTES, data += bytes) {
-    const centre = v128.load(slots, CENTRE);
-    if (!v128.any_true(centre)) continue;
-    if (v128.any_true(infiniteLanes(centre))) markNaNs(data, bytes, slots);
-    for (let p = data; p < data + bytes; p += 16) v128.store(p, f32x4.sub(v128.load(p), centre));
-  }
+  for (; groups > 0; groups--, slots += SLOT_BYTES, data += 16)
+    if (v128.any_true(v128.load(slots, CENTRE))) settleGroup(data, cols, slots);
+}
+
+export function settleGroup(data: usize, cols: i32, slot: usize): void {
+  const centre = v128.load(slot, CENTRE), end = data + <usize>cols * STEP;
+  if (v128.any_true(infiniteLanes(centre))) markNaNs(data, end, slot);
+  for (; data < end; data += STEP) v128.store(data, f32x4.sub(v128.load(data), centre));
 }
 
 /** An infinite maximum becomes NaN. */
-function markNaNs(data: usize, bytes: usize, slot: usize): void {
+function markNaNs(data: usize, end: usize, slot: usize): void {
   const max = v128.load(slot, MAX);
   let nan = f32x4.splat(0);
-  for (const end = data + bytes; data < end; data += 16) {
+  for (; data < end; data += STEP) {
     const x = v128.load(data);
     nan = v128.or(nan, f32x4.ne(x, x));
   }
@@ -62,40 +65,23 @@ export function sum(operation: i32, data: usize, cols: i32, slots: usize, groups
   else sumTerms(data, cols, slots, groups);
 }
 
-/** Between the sums and the result. `sums`: of known statistics, in place of those found. */
-export function findResults(operation: i32, slots: usize, count: i32, sums: usize): void {
-  if (operation == FROM_STATS) takeSums(sums, slots, count);
-  for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) {
-    if (isLogarithmic(operation)) findLogsOf(slots);
-    else findFactorsOf(slots);
-  }
-}
-
-/** All steps between the elements in and the elements out, of `count` rows. */
-export function solve(operation: i32, data: usize, cols: i32, slots: usize, count: i32, maxima: usize, sums: usize): void {
-  const groups = (count + 3) >> 2;
-  findShifts(operation, slots, count, maxima);
-  settle(data, cols, slots, groups);
-  sum(operation, data, cols, slots, groups);
-  findResults(operation, slots, count, sums);
-}
-
 /** Logits in; their terms out, and the sum of each row's. */
-export function sumTerms(data: usize, cols: i32, slots: usize, groups: i32): void {
+function sumTerms(first: usize, cols: i32, slots: usize, groups: i32): void {
   const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
   const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
 
-  for (; groups > 0; groups--, slots += SLOT_BYTES) {
-    const end = data + (<usize>cols << 4);
+  for (; groups > 0; groups--, slots += SLOT_BYTES, first += 16) {
+    let data = first;
+    const end = data + <usize>cols * STEP;
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
     let largest = v128.load(slots, LARGEST);
     while (data < end) {
       const stop = min(data + FLUSHED_BYTES, end);
       let sum = f32x4.splat(START), losses = f32x4.splat(0);
       // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
-      for (; data + 64 <= stop; data += 64) {
-        const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data, 16), lowest);
-        const x2 = floored(v128.load(data, 32), lowest), x3 = floored(v128.load(data, 48), lowest);
+      for (; data + 4 * STEP <= stop; data += 4 * STEP) {
+        const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data, STEP), lowest);
+        const x2 = floored(v128.load(data, 2 * STEP), lowest), x3 = floored(v128.load(data, 3 * STEP), lowest);
         const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
         const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
         const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);
@@ -104,9 +90,9 @@ export function sumTerms(data: usize, cols: i32, slots: usize, groups: i32): voi
         const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
         const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
         v128.store(data, e0);
-        v128.store(data, e1, 16);
-        v128.store(data, e2, 32);
-        v128.store(data, e3, 48);
+        v128.store(data, e1, STEP);
+        v128.store(data, e2, 2 * STEP);
+        v128.store(data, e3, 3 * STEP);
         const a0 = f32x4.add(sum, e0), a1 = f32x4.add(a0, e1), a2 = f32x4.add(a1, e2), a3 = f32x4.add(a2, e3);
         losses = f32x4.add(losses, lost(sum, a0, e0));
         losses = f32x4.add(losses, lost(a0, a1, e1));
@@ -115,7 +101,7 @@ export function sumTerms(data: usize, cols: i32, slots: usize, groups: i32): voi
         sum = a3;
         largest = f32x4.pmax(largest, f32x4.pmax(f32x4.pmax(e0, e1), f32x4.pmax(e2, e3)));
       }
-      for (; data < stop; data += 16) {
+      for (; data < stop; data += STEP) {
         const e = exp(v128.load(data), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
         v128.store(data, e);
         const next = f32x4.add(sum, e);
@@ -131,16 +117,17 @@ export function sumTerms(data: usize, cols: i32, slots: usize, groups: i32): voi
 }
 
 /** Logits in, and left as they are: the sum of the terms of all but the largest, and how many those are. */
-export function sumRests(data: usize, cols: i32, slots: usize, groups: i32): void {
+function sumRests(first: usize, cols: i32, slots: usize, groups: i32): void {
   const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
   const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
   const lift = f32x4.splat(LIFT), liftNatural = f32x4.splat(LIFT * 0.6931471805599453);
 
-  for (; groups > 0; groups--, slots += SLOT_BYTES) {
+  for (; groups > 0; groups--, slots += SLOT_BYTES, first += 16) {
     const max = v128.load(slots, NEAR);
     const lowest = f32x4.sub(v128.load(slots, LOWEST), liftNatural), magic = f32x4.add(v128.load(slots, MAGIC), lift);
     let sum01 = v128.load(slots, SUMS), sum23 = v128.load(slots, SUMS + 16), count = v128.load(slots, COUNT);
-    for (const end = data + (<usize>cols << 4); data < end; data += 16) {
+    const end = first + <usize>cols * STEP;
+    for (let data = first; data < end; data += STEP) {
       const x = v128.load(data), isMax = f32x4.eq(x, max);
       const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
       count = i32x4.sub(count, isMax);
@@ -153,6 +140,15 @@ export function sumRests(data: usize, cols: i32, slots: usize, groups: i32): voi
   }
 }
 
+/** Between the sums and the result. `sums`: of known statistics, in place of those found. */
+export function findResults(operation: i32, slots: usize, count: i32, sums: usize): void {
+  if (operation == FROM_STATS) takeSums(sums, slots, count);
+  for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) {
+    if (isLogarithmic(operation)) findLogsOf(slots);
+    else findFactorsOf(slots);
+  }
+}
+
 /** Where fewer than four rows are left, the last one stands in for those missing. */
 // @ts-ignore: decorator
 @inline
@@ -160,7 +156,7 @@ function standIn(lane: i32, count: i32): usize {
   return <usize>min(lane, count - 1);
 }
 
-function takeMaxima(maxima: usize, slots: usize, count: i32): void {
+export function takeMaxima(maxima: usize, slots: usize, count: i32): void {
   for (let lane = 0; lane < ((count + 3) & ~3); lane++)
     takeMaximum(slots + <usize>(lane >> 2) * SLOT_BYTES, lane & 3, load<f32>(maxima + (standIn(lane, count) << 2)));
 }

@@ -10,20 +10,40 @@ import { LOG2E, exponentOf } from "./exp";
 export const LIFT: f32 = 64;
 const LIFT_SCALE: f64 = 18446744073709551616.0; // 2^64
 
-/** exp(near)·2^−N in float64, for two rows whose maxima are the lower lanes: a Taylor polynomial, to 2^−36. */
+// Globals, for the reason that exp.ts gives: with literals, this takes half as long again.
+// prettier-ignore
+export let LN2_64: v128 = f64x2.splat(0.6931471805599453);
+export let ONE_64: v128 = f64x2.splat(1);
+export let E2: v128 = f64x2.splat(0.5); // Taylor's coefficients, 1/k!
+export let E3: v128 = f64x2.splat(1.0 / 6);
+export let E4: v128 = f64x2.splat(1.0 / 24);
+export let E5: v128 = f64x2.splat(1.0 / 120);
+export let E6: v128 = f64x2.splat(1.0 / 720);
+export let E7: v128 = f64x2.splat(1.0 / 5040);
+export let E8: v128 = f64x2.splat(1.0 / 40320);
+export let A3: v128 = f64x2.splat(1.0 / 3); // those of atanh
+export let A5: v128 = f64x2.splat(1.0 / 5);
+export let A7: v128 = f64x2.splat(1.0 / 7);
+export let A9: v128 = f64x2.splat(1.0 / 9);
+export let A11: v128 = f64x2.splat(1.0 / 11);
+
+/** a·x + b */
+// @ts-ignore: decorator
+@inline
+function linear(a: v128, x: v128, b: v128): v128 {
+  return f64x2.add(f64x2.mul(a, x), b);
+}
+
+/** exp(near)·2^−N in float64, for two rows whose maxima are the lower lanes: Taylor's polynomial of degree 8, to 2^−32. */
 export function maxTerm(near: v128): v128 {
   const x = f64x2.promote_low_f32x4(near);
-  const t = f64x2.sub(x, f64x2.mul(f64x2.promote_low_f32x4(exponentOf(near)), f64x2.splat(0.6931471805599453)));
-  let e = f64x2.splat(1.0 / 362880);
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 40320));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 5040));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 720));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 120));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 24));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1.0 / 6));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(0.5));
-  e = f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
-  return f64x2.add(f64x2.mul(e, t), f64x2.splat(1));
+  const t = f64x2.sub(x, f64x2.mul(f64x2.promote_low_f32x4(exponentOf(near)), LN2_64));
+  const t2 = f64x2.mul(t, t), t4 = f64x2.mul(t2, t2);
+  // Summed as a tree: it is waited for.
+  const low = f64x2.add(f64x2.add(t, ONE_64), f64x2.mul(linear(E3, t, E2), t2));
+  const high = f64x2.add(linear(E5, t, E4), f64x2.mul(linear(E7, t, E6), t2));
+  const top = f64x2.add(high, f64x2.mul(E8, t4));
+  return f64x2.add(low, f64x2.mul(top, t4));
 }
 
 /** Σ exp(x − max) − 1, for two rows: the rest, their maxima and how many elements equal those in the lower lanes. */
@@ -36,23 +56,20 @@ export function sumAboveOne(rest: v128, near: v128, count: v128): v128 {
 
 /**
  * log(1 + z) for z ≥ 0, to 2^−34: the sum s = 1 + z is m·2^e with m in [√½, √2), and log m = 2·atanh f of
- * f = (m − 1)/(m + 1), by its series. What s has lost of z comes back as z/s at the end.
+ * f = (m − 1)/(m + 1), by its series. What s has lost of z comes back at the end; it only shows where s is near 1.
  */
 export function logOfSum(rest: v128, near: v128, count: v128): v128 {
-  const one = f64x2.splat(1);
+  const one = ONE_64;
   const z = sumAboveOne(rest, near, count);
   const s = f64x2.add(one, z), lost = f64x2.sub(z, f64x2.sub(s, one));
-  const e = i64x2.shr_s(i64x2.sub(s, i64x2.splat(0x3fe6a09e667f3bcd)), 52); // √½
+  const e = i64x2.shr_u(i64x2.sub(s, i64x2.splat(0x3fe6a09e667f3bcd)), 52); // the bits of √½, which are less
   const m = i64x2.sub(s, i64x2.shl(e, 52));
-  const f = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)), f2 = f64x2.mul(f, f);
-  let p = f64x2.splat(1.0 / 13);
-  p = f64x2.add(f64x2.mul(p, f2), f64x2.splat(1.0 / 11));
-  p = f64x2.add(f64x2.mul(p, f2), f64x2.splat(1.0 / 9));
-  p = f64x2.add(f64x2.mul(p, f2), f64x2.splat(1.0 / 7));
-  p = f64x2.add(f64x2.mul(p, f2), f64x2.splat(1.0 / 5));
-  p = f64x2.add(f64x2.mul(p, f2), f64x2.splat(1.0 / 3));
-  p = f64x2.add(f64x2.mul(p, f2), one);
+  const f = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)), f2 = f64x2.mul(f, f), f4 = f64x2.mul(f2, f2);
+  const series = f64x2.add(
+    linear(A3, f2, ONE_64),
+    f64x2.mul(f64x2.add(linear(A7, f2, A5), f64x2.mul(linear(A11, f2, A9), f4)), f4),
+  );
   const exponent = f64x2.convert_low_i32x4_s(v128.shuffle<i32>(e, e, 0, 2, 0, 2));
-  const log = f64x2.add(f64x2.mul(exponent, f64x2.splat(0.6931471805599453)), f64x2.mul(f64x2.add(f, f), p));
-  return f64x2.add(log, f64x2.div(lost, s));
+  const whole = f64x2.add(f64x2.mul(exponent, LN2_64), lost);
+  return f64x2.add(whole, f64x2.mul(f64x2.add(f, f), series));
 }

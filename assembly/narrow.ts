@@ -1,9 +1,9 @@
 // Short rows: four rows at a time, transposed into lanes and back. The few operations per row are shared by four.
 
-import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
-import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, begin, solve } from "./lanes";
-import { LOG_SOFTMAX, isLogarithmic } from "./operation";
-import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, storeValues } from "./slot";
+import { UPPER_BITS, UP, DOWN, farLanes, timesDouble } from "./exp";
+import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, findResults, settleGroup, sum, takeMaxima } from "./lanes";
+import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
+import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, storeValues } from "./slot";
 
 const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 
@@ -17,12 +17,14 @@ export function narrow(
 ): void {
   const data = work + SLOTS_BYTES;
   for (let row = 0; row < rows; row += BATCH_ROWS) {
-    const count = min(rows - row, BATCH_ROWS);
-    begin(work, (count + 3) >> 2);
-    readRows(src + <usize>row * srcStride, count, cols, srcStride, data, work);
-    solve(operation, data, cols, work, count, maxima + (<usize>row << 2), sums + (<usize>row << 3));
+    const count = min(rows - row, BATCH_ROWS), groups = (count + 3) >> 2;
+    const values = dst + (<usize>row << 2), rowSums = sums + (<usize>row << 3);
+    if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
+    readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, work);
+    sum(operation, data, cols, work, groups);
+    findResults(operation, work, count, rowSums);
     if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, work);
-    else if (isLogarithmic(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), sums + (<usize>row << 3));
+    else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
     else writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, work);
   }
 }
@@ -61,17 +63,17 @@ function tileIn(row0: usize, row1: usize, row2: usize, row3: usize, data: usize,
   max = f32x4.pmax(max, col0);
   if (cols > 1) {
     const col1 = v128.shuffle<f64>(ab01, cd01, 1, 3);
-    v128.store(data, col1, 16);
+    v128.store(data, col1, STEP);
     max = f32x4.pmax(max, col1);
   }
   if (cols > 2) {
     const ab23 = v128.shuffle<f32>(a, b, 2, 6, 3, 7), cd23 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
     const col2 = v128.shuffle<f64>(ab23, cd23, 0, 2);
-    v128.store(data, col2, 32);
+    v128.store(data, col2, 2 * STEP);
     max = f32x4.pmax(max, col2);
     if (cols > 3) {
       const col3 = v128.shuffle<f64>(ab23, cd23, 1, 3);
-      v128.store(data, col3, 48);
+      v128.store(data, col3, 3 * STEP);
       max = f32x4.pmax(max, col3);
     }
   }
@@ -100,9 +102,9 @@ function probabilitiesOut(
 ): void {
   const none = f32x4.splat(0);
   const a = timesDouble(v128.load(data), upper, lower, upperBits, up, down);
-  const b = cols > 1 ? timesDouble(v128.load(data, 16), upper, lower, upperBits, up, down) : none;
-  const c = cols > 2 ? timesDouble(v128.load(data, 32), upper, lower, upperBits, up, down) : none;
-  const d = cols > 3 ? timesDouble(v128.load(data, 48), upper, lower, upperBits, up, down) : none;
+  const b = cols > 1 ? timesDouble(v128.load(data, STEP), upper, lower, upperBits, up, down) : none;
+  const c = cols > 2 ? timesDouble(v128.load(data, 2 * STEP), upper, lower, upperBits, up, down) : none;
+  const d = cols > 3 ? timesDouble(v128.load(data, 3 * STEP), upper, lower, upperBits, up, down) : none;
   tileOut(row0, row1, row2, row3, a, b, c, d, cols);
 }
 
@@ -112,72 +114,75 @@ function probabilitiesOut(
 function logsOut(
   row0: usize, row1: usize, row2: usize, row3: usize, data: usize, near: v128, log: v128, cols: i32,
 ): void {
-  const a = f32x4.sub(f32x4.sub(v128.load(data), near), log), b = f32x4.sub(f32x4.sub(v128.load(data, 16), near), log);
-  const c = f32x4.sub(f32x4.sub(v128.load(data, 32), near), log), d = f32x4.sub(f32x4.sub(v128.load(data, 48), near), log);
+  const a = f32x4.sub(f32x4.sub(v128.load(data), near), log), b = f32x4.sub(f32x4.sub(v128.load(data, STEP), near), log);
+  const c = f32x4.sub(f32x4.sub(v128.load(data, 2 * STEP), near), log), d = f32x4.sub(f32x4.sub(v128.load(data, 3 * STEP), near), log);
   tileOut(row0, row1, row2, row3, a, b, c, d, cols);
 }
 
-/** Rows in; elements, one row a lane, and the maxima out. */
-function readRows(src: usize, rows: i32, cols: i32, stride: usize, data: usize, slots: usize): void {
+/** Rows in; elements, one row a lane, out, and what follows from the maximum. */
+function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES) {
+  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+    let data = first;
     let row0 = src;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
     src = row3 + stride;
-    let max = v128.load(slots, MAX);
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
+    let max = f32x4.splat(-Infinity);
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       max = tileIn(row0, row1, row2, row3, data, 4, max);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
     if (lastCols == 1) max = tileIn(row0, row1, row2, row3, data, 1, max);
     else if (lastCols == 2) max = tileIn(row0, row1, row2, row3, data, 2, max);
     else if (lastCols == 3) max = tileIn(row0, row1, row2, row3, data, 3, max);
-    data += <usize>lastCols << 4;
-    v128.store(slots, max, MAX);
+    if (operation == FROM_STATS) max = v128.load(slots, MAX);
+    beginSlot(slots, max);
+    findShiftsOf(slots, max);
+    if (v128.any_true(farLanes(max))) settleGroup(first, cols, slots);
   }
 }
 
 /** Terms in; probabilities out, as rows. */
-function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, data: usize, slots: usize): void {
+function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const upperBits = UPPER_BITS, up = UP, down = DOWN;
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES) {
+  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+    let data = first;
     const upper = v128.load(slots, UPPER), lower = v128.load(slots, LOWER);
     let row0 = dst;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
     dst = row3 + stride;
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
     if (lastCols == 1) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 1);
     else if (lastCols == 2) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 2);
     else if (lastCols == 3) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 3);
-    data += <usize>lastCols << 4;
   }
 }
 
 /** Logits in; log-probabilities out, as rows. */
-function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, data: usize, slots: usize): void {
+function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES) {
+  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+    let data = first;
     const near = v128.load(slots, NEAR), log = v128.load(slots, LOG);
     let row0 = dst;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
     dst = row3 + stride;
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       logsOut(row0, row1, row2, row3, data, near, log, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
     if (lastCols == 1) logsOut(row0, row1, row2, row3, data, near, log, 1);
     else if (lastCols == 2) logsOut(row0, row1, row2, row3, data, near, log, 2);
     else if (lastCols == 3) logsOut(row0, row1, row2, row3, data, near, log, 3);
-    data += <usize>lastCols << 4;
   }
 }

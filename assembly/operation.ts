@@ -16,3 +16,10 @@ export const FROM_STATS: i32 = 4;
 export function isLogarithmic(operation: i32): bool {
   return operation == LOG_SOFTMAX || operation == LOG_SUM_EXP || operation == ROW_STATS;
 }
+
+/** Whether the result is one value a row, or two. */
+// @ts-ignore: decorator
+@inline
+export function isValue(operation: i32): bool {
+  return operation == LOG_SUM_EXP || operation == ROW_STATS;
+}

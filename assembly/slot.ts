@@ -31,8 +31,10 @@ export const LOGS: usize = 128;
 export const LOG: usize = 160;
 export const SLOT_BYTES: usize = 176;
 
-export function beginSlot(slot: usize): void {
-  v128.store(slot, f32x4.splat(-Infinity), MAX);
+// @ts-ignore: decorator
+@inline
+export function beginSlot(slot: usize, max: v128): void {
+  v128.store(slot, max, MAX);
   v128.store(slot, f64x2.splat(0), SUMS);
   v128.store(slot, f64x2.splat(0), SUMS + 16);
   v128.store(slot, f32x4.splat(0), LARGEST);
@@ -41,8 +43,7 @@ export function beginSlot(slot: usize): void {
 /** From the maximum to how far the rows are to be moved, and the powers of two to divide by. */
 // @ts-ignore: decorator
 @inline
-export function findShiftsOf(slot: usize): void {
-  const max = v128.load(slot, MAX);
+export function findShiftsOf(slot: usize, max: v128): void {
   const far = farLanes(max), near = v128.andnot(max, far), exponent = exponentOf(near);
   v128.store(slot, v128.and(max, far), CENTRE);
   v128.store(slot, near, NEAR);
@@ -88,8 +89,9 @@ export function takeMaximum(slot: usize, lane: i32, max: f32): void {
   store<f32>(slot + (<usize>lane << 2), max, MAX);
 }
 
-/** Here, 1 stands for the largest term; and no row is known to be of equal terms. */
+/** Here, 1 stands for the largest term; and no row is known to be of equal terms. A +∞ somewhere makes all of its row NaN. */
 export function takeSum(slot: usize, lane: i32, sum: f64): void {
+  if (load<f32>(slot + (<usize>lane << 2), MAX) == Infinity) sum = NaN;
   const near = v128.load32_splat(slot + (<usize>lane << 2), NEAR);
   store<f64>(slot + (<usize>lane << 3), sum * f64x2.extract_lane(maxTerm(near), 0), SUMS);
   store<f32>(slot + (<usize>lane << 2), NaN, LARGEST);

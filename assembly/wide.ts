@@ -68,7 +68,7 @@ function slotOf(work: usize, row: i32): usize {
 
 /** Before the first pass of a group. Rows that are not there stay as this leaves them. */
 export function beginWide(slot: usize): void {
-  beginSlot(slot);
+  beginSlot(slot, f32x4.splat(-Infinity));
   for (const end = slot + 64; slot < end; slot += 16) {
     v128.store(slot, f32x4.splat(-Infinity), MAXIMA);
     v128.store(slot, f64x2.splat(0), TOTALS_01);

@@ -115,7 +115,7 @@ function firstMaximum(logits: Float32Array, cols: number): number {
       max = x;
       first = col;
     }
-    if (x === Infinity || x !== x) return -1;
+    if (x === Infinity || Number.isNaN(x)) return -1;
   }
   return first;
 }

@@ -22,6 +22,7 @@ import {
   FROM_STATS,
   isGradient,
   isValue,
+  LOG_SOFTMAX,
   type Operation,
   ROW_STATS,
   SOFTMAX,
@@ -312,8 +313,8 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
         );
 
   // Nothing is wrong. What follows allocates, and copies what would be written over before it is read.
-  let from = bitsOf(input as Elements);
-  let grad = gradient ? bitsOf(second as Elements) : NOTHING;
+  let from = bitsOf(input as Elements, inputFormat);
+  let grad = gradient ? bitsOf(second as Elements, gradFormat) : NOTHING;
   let to: Stored = NOTHING;
   let stats = NO_STATS;
   if (operation === ROW_STATS) {
@@ -324,11 +325,10 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     if (overlap(from, stats.max) || overlap(from, stats.sum)) from = copied(what, from);
   } else if (out === undefined) to = allocated(what, values ? rows : rows * outStride);
   else {
-    to = bitsOf(out as Elements);
+    to = bitsOf(out as Elements, outFormat);
     const alike = stride === outStride && !values;
-    if (!(alike && inPlace(from, inputFormat, to, outFormat)) && overlap(from, to)) from = copied(what, from);
-    if (gradient && !(alike && inPlace(grad, gradFormat, to, outFormat)) && overlap(grad, to))
-      grad = copied(what, grad);
+    if (overlap(from, to, alike && inputFormat === outFormat)) from = copied(what, from);
+    if (gradient && overlap(grad, to, alike && gradFormat === outFormat)) grad = copied(what, grad);
   }
   if (operation === FROM_STATS)
     stats = { max: kept(what, max as Float32Array, [to]), sum: kept(what, sum as Float64Array, [to]) };
@@ -377,8 +377,10 @@ function isBits(value: unknown): boolean {
 }
 
 /** The same memory, as the bits of a shorter format if it is not float32. */
-function bitsOf(array: Elements): Stored {
-  return kindOf(array) === "Float16Array" ? bitsOfFloat16(array as Float16Elements) : (array as Stored);
+function bitsOf(array: Elements, format: Format): Stored {
+  return format === FLOAT16 && kindOf(array) === "Float16Array"
+    ? bitsOfFloat16(array as Float16Elements)
+    : (array as Stored);
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
@@ -502,12 +504,16 @@ function checkChanges(
 }
 
 function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
-  const least = isValue(operation) ? "a positive number" : "a number not below 0";
+  const freezes = operation === SOFTMAX || operation === LOG_SOFTMAX; // statistics have no limit at 0
+  const least = freezes ? "a finite number, not below 0" : "a finite number above 0";
   const check = (name: string, value: number) => {
-    if (!(value >= 0 && value < Infinity) || (value === 0 && isValue(operation)))
+    if (!(value >= 0 && value < Infinity) || (value === 0 && !freezes))
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
   };
-  if (typeof temperature === "number") return check("temperature", temperature);
+  if (typeof temperature === "number") {
+    check("temperature", temperature);
+    return;
+  }
   if (kindOf(temperature) !== "Float32Array")
     fail(
       TypeError,
@@ -548,16 +554,15 @@ function kept<T extends Typed | undefined>(what: string, array: T, written: read
   return copied(what, array);
 }
 
-/** Whether two arrays share memory. Buffers are compared last: asking for one takes 13 ns. */
-function overlap(a: ArrayBufferView, b: ArrayBufferView): boolean {
+/**
+ * Whether writing one array changes another. If they `mayCoincide`, the same place is no clash: rows are read before they are
+ * written. Buffers are compared last: asking for one takes 13 ns.
+ */
+function overlap(a: ArrayBufferView, b: ArrayBufferView, mayCoincide = false): boolean {
   const distance = byteOffsetOf(b) - byteOffsetOf(a);
+  if (distance === 0 && mayCoincide) return false;
   if (distance >= byteLengthOf(a) || -distance >= byteLengthOf(b)) return false;
   return bufferOf(a) === bufferOf(b) || (isShared(a) && isShared(b)); // two that are shared may be one, received twice
-}
-
-/** Whether elements are written where they were read: rows are read before they are written. */
-function inPlace(a: Stored, aFormat: Format, b: Stored, bFormat: Format): boolean {
-  return a === b || (aFormat === bFormat && byteOffsetOf(a) === byteOffsetOf(b));
 }
 
 /** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */

@@ -150,9 +150,11 @@ export class Engine {
 
 /** Rows without elements have nothing to write but the value of an empty sum. */
 function emptyRows({ operation, out, outFormat, stats, rows }: Call): void {
-  if (operation === LOG_SUM_EXP) for (let row = 0; row < rows; row++) storeElement(out, outFormat, row, -Infinity);
-  if (operation === ROW_STATS) {
-    stats.max.fill(-Infinity);
-    stats.sum.fill(0);
+  for (let row = 0; row < rows; row++) {
+    if (operation === LOG_SUM_EXP) storeElement(out, outFormat, row, -Infinity);
+    else if (operation === ROW_STATS) {
+      stats.max[row] = -Infinity;
+      stats.sum[row] = 0;
+    }
   }
 }

@@ -17,6 +17,7 @@ import {
 } from "./operation.js";
 import type { Backend } from "./place.js";
 import * as reference from "./reference.js";
+import { isEmpty } from "./tables.js";
 
 export const jsBackend: Backend = {
   run(call) {
@@ -59,7 +60,8 @@ function rowByRow(call: Call): void {
       [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
       continue;
     }
-    if (zeroEmpty && row.every((x) => x === -Infinity)) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
+    const empty = operation === FROM_STATS ? isEmpty(stats, index) : row.every((x) => x === -Infinity);
+    if (zeroEmpty && empty) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
     else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
     else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
     else reference.softmax(row, row, 1, cols);

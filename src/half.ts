@@ -26,14 +26,14 @@ export function storeElement(array: Stored, format: Format, index: number, value
 }
 
 function bfloat16Of(value: number): number {
-  if (value !== value) return 0x7fc0;
+  if (Number.isNaN(value)) return 0x7fc0;
   float[0] = value;
   const all = bits[0]!;
   return (all + 0x7fff + ((all >>> 16) & 1)) >>> 16;
 }
 
 function float16Of(value: number): number {
-  if (value !== value) return 0x7e00;
+  if (Number.isNaN(value)) return 0x7e00;
   float[0] = value;
   const sign = (bits[0]! >>> 16) & 0x8000;
   const magnitude = bits[0]! & 0x7fffffff;

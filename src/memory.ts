@@ -19,10 +19,8 @@ declare global {
 }
 
 export const WORK = 2048;
-/** Room for the slots of a batch of rows and the elements of eight columns groups of 4096, or of one of 32,768. */
-export const WORK_BYTES: number = 2 ** 19 + 2048;
-/** The longest rows that can go through the work area whole where they lie side by side; two of them in gradients. */
-export const LONGEST_COLUMN = 32768;
+/** What the kernel's WORK_BYTES asks for: a batch of 32 rows of 1024 elements, and what is known about them. */
+export const WORK_BYTES: number = 132480;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;
@@ -36,7 +34,7 @@ export const ENDS: number = STARTS + 4 * TABLE_ROWS;
  * Not a multiple of 4096 from the start of a page, where most large arrays begin: copies between places that are the same
  * distance from a page take 30 % longer.
  */
-export const DATA: number = ENDS + 4 * TABLE_ROWS + 384;
+export const DATA: number = ENDS + 4 * TABLE_ROWS + 1536;
 /** After the scratch block, so that the kernel may read on. */
 const BEYOND = 64;
 const PAGE_BYTES = 65536;
@@ -82,7 +80,7 @@ export function createRegion(module: object, byteLength: number): Region {
  */
 export const FEW = 64;
 
-/** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on. */
+/** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on: arrays of one class. */
 export function copy<T extends Typed>(source: T, from: number, target: T, to: number, count: number): void {
   if (count <= FEW) for (let i = 0; i < count; i++) target[to + i] = source[from + i]!;
   else setElements(target, portion(source, from, count), to);

@@ -38,7 +38,7 @@ export interface LayoutOptions {
 export interface LogitOptions {
   /**
    * What logits are divided by: a number, or one for each row; finite, not negative. 0 gives 1 for the first maximum, after `bias`,
-   * and 0 for all others (logSumExp and rowStats have no such limit, and refuse it).
+   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it).
    */
   readonly temperature?: number | Float32Array | undefined;
   /** Added to the logits: as many elements as the input has in its rows, or one row for all. */

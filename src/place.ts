@@ -3,20 +3,7 @@
 
 import { type Call, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
-import {
-  Arena,
-  copy,
-  createRegion,
-  DATA,
-  FEW,
-  LONGEST_COLUMN,
-  MAXIMA,
-  type Region,
-  SUMS,
-  TABLE_ROWS,
-  WORK,
-  WORK_BYTES,
-} from "./memory.js";
+import { Arena, copy, createRegion, DATA, FEW, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
 import { FLOAT32, formOf, isGradient, isValue } from "./operation.js";
 import { stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
@@ -53,19 +40,15 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     const buffer = bufferOf(input);
     const arena = arenas.get(buffer);
     if (arena === undefined || isValue(operation)) return arena;
-    return bufferOf(out) === buffer && (!isGradient(operation) || bufferOf(grad) === buffer) ? arena : undefined;
+    if (isGradient(operation) && (bufferOf(grad) !== buffer || byteOffsetOf(grad) < DATA)) return undefined;
+    return bufferOf(out) === buffer ? arena : undefined;
   }
 
   return {
     run(call) {
       const { rows, cols, inner, rowStride, outRowStride } = call;
       const plain = isPlain(call);
-      if (
-        plain &&
-        byteOffsetOf(call.input) >= DATA &&
-        rows * cols > FEW &&
-        (inner === 1 || cols <= LONGEST_COLUMN / 2)
-      ) {
+      if (plain && byteOffsetOf(call.input) >= DATA && rows * cols > FEW) {
         const arena = arenaOf(call);
         if (arena !== undefined) return inPlace(arena, call);
       }
@@ -156,7 +139,6 @@ function inPlace(arena: Region, call: Call): void {
         width,
         4 * inner,
         WORK,
-        WORK_BYTES,
       );
     else {
       giveStats(arena, call, row, count);
@@ -171,7 +153,6 @@ function inPlace(arena: Region, call: Call): void {
         MAXIMA,
         SUMS,
         WORK,
-        WORK_BYTES,
       );
       takeValues(arena, call, row, count);
     }
@@ -183,6 +164,7 @@ function inPlace(arena: Region, call: Call): void {
 function inBlocks(scratch: Region, capacity: number, call: Call): void {
   const { operation, input, out, rows, cols } = call;
   const { kernel, floats } = scratch;
+  const stride = 4 * cols;
   const value = isValue(operation);
   const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
   const most = fit > 4 ? fit - (fit % 4) : fit;
@@ -190,7 +172,7 @@ function inBlocks(scratch: Region, capacity: number, call: Call): void {
     const count = Math.min(most, rows - row);
     copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
     giveStats(scratch, call, row, count);
-    kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, 4 * cols, 4 * cols, MAXIMA, SUMS, WORK);
+    kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, stride, stride, MAXIMA, SUMS, WORK);
     if (value) takeValues(scratch, call, row, count);
     else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
   }

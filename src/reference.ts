@@ -125,7 +125,8 @@ export function statistics(input: Float32Array, start: number, end: number): [ma
   return [max, 1 + sumAboveOne(input, start, end, max)];
 }
 
-/** exp(x − max) / sum of one row. */
+/** exp(x − max) / sum of one row; NaN where a +∞ is the maximum, be it in this part of the row or not. */
 export function softmaxFrom(input: Float32Array, out: Float32Array, cols: number, max: number, sum: number): void {
-  for (let i = 0; i < cols; i++) out[i] = expOf(input[i]! - max, LOWEST) / sum;
+  const divisor = max === Infinity ? NaN : sum;
+  for (let i = 0; i < cols; i++) out[i] = expOf(input[i]! - max, LOWEST) / divisor;
 }

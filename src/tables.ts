@@ -4,9 +4,15 @@ import type { Call } from "./check.js";
 import { storeElement } from "./half.js";
 import { copy, type Region } from "./memory.js";
 import { FLOAT32, FROM_STATS, LOG_SUM_EXP, type Operation, ROW_STATS } from "./operation.js";
+import type { RowStats } from "./options.js";
 
 export function usesTables(operation: Operation): boolean {
   return operation === LOG_SUM_EXP || operation === ROW_STATS || operation === FROM_STATS;
+}
+
+/** Whether nothing is kept of a row, by its statistics. */
+export function isEmpty({ max, sum }: RowStats, row: number): boolean {
+  return max[row] === -Infinity && sum[row] === 0;
 }
 
 /** The statistics of `count` rows from `row` on, where those are given. */

@@ -26,6 +26,7 @@ export function webAssembly(): WasmNamespace {
 export interface Kernel {
   readonly VERSION: { readonly value: number };
   readonly RELAXED: { readonly value: number };
+  readonly WORK_BYTES: { readonly value: number };
   fuses(x: number): number;
   rows(
     operation: number,
@@ -50,7 +51,6 @@ export interface Kernel {
     maxima: number,
     sums: number,
     work: number,
-    workBytes: number,
   ): void;
   gradientRows(
     operation: number,
@@ -74,7 +74,6 @@ export interface Kernel {
     inner: number,
     stride: number,
     work: number,
-    workBytes: number,
   ): void;
 
   change(
@@ -109,7 +108,15 @@ export interface Kernel {
   begin(slots: number, groups: number): void;
   findColumnMaxima(src: number, count: number, cols: number, stride: number, work: number): void;
   findShifts(operation: number, slots: number, count: number, maxima: number): void;
-  sumColumns(operation: number, src: number, count: number, cols: number, stride: number, work: number): void;
+  sumColumns(
+    operation: number,
+    src: number,
+    dst: number,
+    count: number,
+    cols: number,
+    stride: number,
+    work: number,
+  ): void;
   findResults(operation: number, slots: number, count: number, sums: number): void;
   finishColumns(
     operation: number,

@@ -144,6 +144,12 @@ onEveryBackend("arenas", (engine, name) => {
       expect(below).toEqual(before);
       const few = new Float32Array(array.buffer, 1024, 4);
       expect(engine.softmax(new Float32Array(4), { out: few })).toEqual(new Float32Array(4).fill(0.25));
+      const grad = array.map((_, i) => Math.sin(i)); // what is only read may lie there
+      below.set(grad);
+      const gradient = engine.softmaxBackward(array.slice(), grad, { cols: 100 });
+      array.fill(1);
+      expect(engine.softmaxBackward(array, below, { cols: 100, out: array })).toEqual(gradient);
+      array.fill(1);
       new Float32Array(array.buffer, 0, 2048).fill(NaN); // all that lies below
       expect(engine.softmax(array, { out: array })).toEqual(new Float32Array(1000).fill(1 / 1000));
       arena.dispose();

@@ -4,47 +4,16 @@ import { type SoftmaxOptions, softmax } from "softmax-wasm";
 import { afterEach, describe, expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
 import { detached, length, memory, option, type Refusal, refused, type, value } from "./errors.js";
+import { NO_ARRAYS, NO_COUNTS, NO_NUMBERS } from "./impostors.js";
 
 const NUMBERS = Float32Array.from({ length: 12 }, (_, i) => i / 8);
-
-/** What is no Float32Array, however much it looks like one; and how the message calls it. */
-const IMPOSTORS: readonly (readonly [named: string, value: unknown])[] = [
-  ["null", null],
-  ["true", true],
-  ["12", 12],
-  ['"12"', "12"],
-  ["a bigint", 12n],
-  ["a symbol", Symbol("12")],
-  ["a function", () => NUMBERS],
-  ["Array", [1, 2, 3]],
-  ["Float64Array", new Float64Array(12)],
-  ["Int32Array", new Int32Array(12)],
-  ["Uint8Array", Buffer.from([1, 2, 3])],
-  ["an object", new DataView(new ArrayBuffer(48))],
-  ["an object", new ArrayBuffer(48)],
-  ["an object", { length: 12, 0: 1 }],
-  ["an object", new Proxy(new Float32Array(12), {})],
-  ["an object", Object.create(Float32Array.prototype)],
-];
-
-/** What is no number, or none that counts elements. */
-const NO_NUMBERS: readonly (readonly [named: string, value: unknown])[] = [
-  ["null", null],
-  ["false", false],
-  ['"4"', "4"],
-  ["a bigint", 4n],
-  ["Array", [4]],
-  ["an object", { valueOf: () => expect.fail("valueOf was called") }],
-  ["an object", new Number(4)],
-];
-const NO_COUNTS = [NaN, Infinity, -Infinity, -1, -4, 0.5, 4.000001, 2 ** 53];
 
 /** Options that do not fit `NUMBERS`, and the error they deserve. */
 const BAD_OPTIONS: readonly (readonly [options: unknown, refusal: Refusal])[] = [
   ...[null, true, 12, "12", 12n, Symbol("cols"), () => 4, [4], new Float32Array(12), Buffer.from([4])].map(
     (options) => [options, type('softmax: "options" expected an object, got ')] as const,
   ),
-  ...IMPOSTORS.map(([named, out]) => [{ out }, type(`softmax: "out" expected a Float32Array, got ${named}`)] as const),
+  ...NO_ARRAYS.map(([named, out]) => [{ out }, type(`softmax: "out" expected a Float32Array, got ${named}`)] as const),
   ...NO_NUMBERS.map(([named, cols]) => [{ cols }, type(`softmax: "cols" expected a number, got ${named}`)] as const),
   ...NO_COUNTS.map((cols) => [{ cols }, value(`softmax: "cols" expected an integer from 0 to `)] as const),
   [{ cols: 5 }, length('softmax: "input" expected a multiple of 5 elements, got 12')],
@@ -105,7 +74,7 @@ function resizable(...numbers: number[]) {
 onEveryBackend("bad inputs", (engine) => {
   const run = (input: unknown, options?: unknown) => engine.softmax(input as Float32Array, options as SoftmaxOptions);
 
-  test.each([...IMPOSTORS, ["undefined", undefined] as const])("input: %s", (named, input) => {
+  test.each([...NO_ARRAYS, ["undefined", undefined] as const])("input: %s", (named, input) => {
     const out = new Float32Array(12).fill(7);
     const wanted = type(`softmax: "input" expected a Float32Array, got ${named}`);
     refused(() => run(input), wanted);

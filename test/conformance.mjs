@@ -1,7 +1,13 @@
 // node test/conformance.mjs DIR
 // Runs the cases in DIR/*.json, published by others, on every back end that runs here, or says why it does not run one.
-// A case: { id, op, dtype, shape, axis, rows, cols, input | generate, expected…, tolerance, rowwise? }, with NaN and
-// infinities as strings. A case that this program does not understand counts as failed.
+// A case: { id, op, dtype, shape, axis, axes?, rows, cols, input | generate, expected…, tolerance, rowwise?, verified? }, with
+// NaN and infinities as strings. A case that this program does not understand counts as failed.
+//
+// Rows: those of `rows` and `cols` if these say something else than `shape` and `axis` (older ONNX flattens); otherwise those of
+// `shape` and `axis`, whatever the axis; `rowwise`, the same case with the axis moved last, is run as well.
+//
+// Values that whoever collected the cases found wrong: where `verified.ok` is false, `verified.mismatches` lists
+// [index, recorded, verified], and the verified value, rounded to float32, counts in place of the recorded one.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +16,8 @@ import { createEngineSync } from "softmax-wasm";
 /** What the library has, by the name that cases use. */
 const OPERATIONS = {
   softmax: (engine, input, options) => engine.softmax(input, options),
+  logsoftmax: (engine, input, options) => engine.logSoftmax(input, options),
+  logsumexp: (engine, input, options) => engine.logSumExp(input, options),
 };
 
 /** How rows are generated, by the members of `generate`. */
@@ -117,7 +125,7 @@ function count(tally, file, test, { value: runs = [], error }, engine) {
   if (problems.length > 0) tally.failures.push(`${where} (${problems.length} of its runs):\n  ${problems[0]}`);
 }
 
-/** The runs a case asks for, in doubles: { label, input, expected, cols, options, allowed }. */
+/** The runs a case asks for, in doubles: { label, input, expected, cols, inner, options, allowed }. */
 function prepare(test) {
   const { op, dtype, scale = 1, generate, tolerance = {} } = test;
   if (typeof op !== "string") throw new Error(`op ${op}`);
@@ -153,16 +161,42 @@ function survivesRounding({ input, expected, allowed }, op) {
   return expected.every((want) => !Number.isFinite(want) || moves(want) <= allowed(want, 0) / 2);
 }
 
-/** As listed. The axis is the last one, or that of `rowwise`, which is the same case with the axis moved last. */
+/** As listed, and as listed row by row. */
 function listed(test) {
-  const { input, expected, rows, cols, shape, axis } = test.rowwise ?? test;
-  const values = { label: "", input: numbers(input), expected: numbers(expected) };
-  const last = shape?.at(-1) ?? 1;
-  const isLast = shape !== undefined && (axis === -1 || axis === shape.length - 1);
-  if (isLast && (cols ?? last) === last) return [{ ...values, cols: last, options: { shape, axis } }];
-  if (cols === undefined) throw new Skip(`axis ${axis} of ${shape.length} without rowwise`);
-  if (rows * cols !== input.length) throw new Error(`${rows} × ${cols} is not ${input.length}`);
-  return [{ ...values, cols, options: { cols } }];
+  const whole = { label: "", input: numbers(test.input), expected: corrected(test), ...layout(test) };
+  const { rowwise, verified } = test;
+  if (rowwise === undefined || verified?.ok === false) return [whole]; // corrections have the order of the case itself
+  const { input, expected, rows, cols } = rowwise;
+  if (rows * cols !== input.length) throw new Error(`row by row, ${rows} × ${cols} is not ${input.length}`);
+  const values = { input: numbers(input), expected: numbers(expected) };
+  return [whole, { label: "row by row: ", ...values, cols, inner: 1, options: { cols } }];
+}
+
+/** Where the rows lie. Those of a case with several axes lie one after the other, or it says nothing of rows. */
+function layout({ input, shape, axis, axes, rows, cols }) {
+  const along = axis ?? (axes?.length === 1 ? axes[0] : undefined);
+  const after = along < 0 ? along + shape?.length : along;
+  if (cols !== undefined && !(shape?.[after] === cols && after === shape.length - 1)) {
+    if (rows * cols !== input.length) throw new Error(`${rows} × ${cols} is not ${input.length}`);
+    return { cols, inner: 1, options: { cols } };
+  }
+  if (shape === undefined) throw new Error("neither a shape nor columns");
+  if (axis === null && (axes ?? shape).length === shape.length) return { cols: input.length, inner: 1, options: {} };
+  if (along === undefined) throw new Skip(`the library has no ${axes?.length ?? "unknown"} axes at once`);
+  const inner = shape.slice(after + 1).reduce((product, size) => product * size, 1);
+  return { cols: shape[after], inner, options: { shape, axis: along } };
+}
+
+/** What is expected, but for what was found wrong in it. */
+function corrected({ expected, verified }) {
+  const values = numbers(expected);
+  if (verified?.ok !== false) return values;
+  if (!(verified.mismatches?.length > 0)) throw new Error("verified.ok is false, and no mismatches are listed");
+  for (const [index, recorded, value] of verified.mismatches) {
+    if (!Object.is(values[index], Number(recorded))) throw new Error(`a mismatch at ${index}, where there is none`);
+    values[index] = Math.fround(Number(value));
+  }
+  return values;
 }
 
 function numbers(list) {
@@ -182,7 +216,8 @@ function generated(test) {
       row.expected.fill(want, from, to);
     }
     if (row.input.some(Number.isNaN) || row.expected.some(Number.isNaN)) throw new Error("a recipe that lacks a value");
-    return { label, input: repeated(row.input, rows), expected: repeated(row.expected, rows), cols, options: { cols } };
+    const batch = { input: repeated(row.input, rows), expected: repeated(row.expected, rows) };
+    return { label, ...batch, cols, inner: 1, options: { cols } };
   });
   if (!runs.some(({ input }) => input.length > 0)) throw new Error("a recipe for nothing");
   return runs;
@@ -226,19 +261,17 @@ function runsOfTopValues(generate, { cols, expected_top: wants, expected_filler:
 }
 
 /** The largest error in ULP, where the value wanted is a normal float32, and what is wrong, if anything. */
-function compare(got, { input, expected, cols, allowed }) {
+function compare(got, { input, expected, cols, inner, allowed }) {
   if (got.length !== expected.length) return { problem: `got ${got.length} values, want ${expected.length}` };
   const perElement = input.length === expected.length;
+  const below = perElement ? distances(input, cols, inner) : [];
   const wrong = [];
   let worst = 0;
-  let maximum = NaN;
   for (let index = 0; index < got.length; index++) {
-    if (perElement && index % cols === 0)
-      maximum = input.subarray(index, index + cols).reduce((a, b) => Math.max(a, b));
     const want = expected[index];
     const error = Object.is(got[index], want) ? 0 : Math.abs(got[index] - want);
     const size = Math.abs(want);
-    const right = error === 0 || (size < Infinity && error <= allowed(want, maximum - input[index]));
+    const right = error === 0 || (size < Infinity && error <= allowed(want, perElement ? below[index] : 0));
     if (!right) wrong.push(index);
     if (size < 2 ** -126 || !(size < Infinity) || error <= worst * size * 2 ** -24) continue; // an ULP is more than size · 2⁻²⁴
     worst = Math.max(worst, Number.isNaN(error) ? Infinity : error / ulpAt(want));
@@ -246,6 +279,18 @@ function compare(got, { input, expected, cols, allowed }) {
   const [first] = wrong;
   const problem = `index ${first}: got ${got[first]}, want ${expected[first]} (${wrong.length} of ${got.length} wrong)`;
   return { worst, problem: wrong.length > 0 ? problem : undefined };
+}
+
+/** How far each element is below the maximum of its row. */
+function distances(input, cols, inner) {
+  const below = new Float64Array(input.length);
+  for (let start = 0; start < input.length; start += cols * inner)
+    for (let row = start; row < start + inner; row++) {
+      let maximum = -Infinity;
+      for (let at = row; at < row + cols * inner; at += inner) maximum = Math.max(maximum, input[at]);
+      for (let at = row; at < row + cols * inner; at += inner) below[at] = maximum - input[at];
+    }
+  return below;
 }
 
 /** One unit in the last place of a float32 at `value`, which is a double; 2^−149 below 2^−126. */

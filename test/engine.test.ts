@@ -207,6 +207,24 @@ describe("the default engine", () => {
     const out = new Float32Array(4);
     expect(softmax(input, { out })).toBe(out);
   });
+
+  test("so do the other functions, each its own", () => {
+    const engine = defaultEngine();
+    const input = new Float32Array([1, 2, 3, 4]);
+    const grad = new Float32Array([1, 0, 0, 2]);
+    const options = { cols: 2 };
+    const stats = esm.rowStats(input, options);
+    expect(stats).toEqual(engine.rowStats(input, options));
+    const results = [
+      [esm.softmax(input, options), engine.softmax(input, options)],
+      [esm.logSoftmax(input, options), engine.logSoftmax(input, options)],
+      [esm.logSumExp(input, options), engine.logSumExp(input, options)],
+      [esm.softmaxFromStats(input, stats, options), engine.softmaxFromStats(input, stats, options)],
+      [esm.softmaxBackward(input, grad, options), engine.softmaxBackward(input, grad, options)],
+      [esm.logSoftmaxBackward(input, grad, options), engine.logSoftmaxBackward(input, grad, options)],
+    ];
+    for (const [ours, theirs] of results) expect(ours).toEqual(theirs);
+  });
 });
 
 describe("the package", () => {
@@ -219,7 +237,14 @@ describe("the package", () => {
       "createEngine",
       "createEngineSync",
       "defaultEngine",
+      "logSoftmax",
+      "logSoftmaxBackward",
+      "logSumExp",
+      "mergeRowStats",
+      "rowStats",
       "softmax",
+      "softmaxBackward",
+      "softmaxFromStats",
     ]);
     expect(cjs.softmax(new Float32Array(2))).toEqual(HALVES);
   });

@@ -6,9 +6,12 @@ import { describe, expect, test } from "vitest";
 
 const NAMES: readonly BackendName[] = ["relaxed", "simd", "js"];
 
-/** What must run here: anything else is a failure (engine.test.ts), not a skipped test. */
+/** None in a page (browser/). */
+const node = typeof window === "undefined" ? process.versions.node : undefined;
+
+/** What must run here: anything else is a failure (engine.test.ts, browser/page/), not a skipped test. */
 export const MUST_RUN: readonly BackendName[] =
-  Number(process.versions.node.split(".")[0]) >= 22 ? ["relaxed", "simd", "js"] : ["simd", "js"];
+  node !== undefined && Number.parseInt(node, 10) < 22 ? ["simd", "js"] : ["relaxed", "simd", "js"];
 
 /** The engines that run here. */
 export const running: { readonly name: BackendName; readonly engine: Engine }[] = [];

@@ -1,9 +1,9 @@
 // What happens where WebAssembly is missing, forbidden, out of memory, or fails in the middle of a call. The global is
 // replaced while a call runs, and put back.
 
-import { createEngine, createEngineSync, type Engine, type EngineOptions } from "softmax-wasm";
+import { createEngine, createEngineSync, type Engine, type EngineOptions, type LayoutOptions } from "softmax-wasm";
 import { afterEach, describe, expect, test } from "vitest";
-import { DATA } from "../build/esm/memory.js";
+import { DATA, WORK } from "../build/esm/memory.js";
 import { MUST_RUN, running } from "./engines.js";
 import { backend, fault, refused, rejected } from "./errors.js";
 
@@ -150,13 +150,14 @@ test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what w
   const engine = createEngineSync({ backend: name, scratchBytes: 2 ** 16 });
   expect(memories).toHaveLength(1);
   const size = memories[0]!.buffer.byteLength;
-  expect(size).toBeLessThanOrEqual(2 ** 17);
+  expect(size).toBeLessThan(DATA + 2 ** 16 + 2 ** 16); // the work area and the tables, the scratch, and less than a page
   for (const cols of [10, 1000, 100_000]) engine.softmax(new Float32Array(100_000).fill(7), { cols });
   expect(memories).toHaveLength(1);
   expect(memories[0]!.buffer.byteLength).toBe(size);
 
-  const leftOver = () => new Float32Array(memories[0]!.buffer, DATA).filter((x) => x !== 0).length;
-  engine.softmax(new Float32Array(7));
+  const leftOver = () => new Uint8Array(memories[0]!.buffer, WORK).filter((byte) => byte !== 0).length;
+  engine.softmax(new Float32Array(7), { temperature: 3, lengths: Uint32Array.of(5) });
+  engine.rowStats(new Float32Array(7));
   expect(leftOver()).toBeGreaterThan(0);
   engine.dispose();
   expect(leftOver()).toBe(0);
@@ -166,7 +167,7 @@ describe.each(wasmNames)("a trap in the middle of a call, on %s", (name) => {
   const sound = running.find((each) => each.name === name)!.engine;
 
   /** An engine of which the instances trap at the `call`-th call of a kernel function. */
-  function trapping(call: number, options?: EngineOptions): { engine: Engine; instances: () => number } {
+  function trapping(call: number, options?: EngineOptions) {
     let calls = 0;
     let instances = 0;
     replaceExports((exports) => {
@@ -179,34 +180,83 @@ describe.each(wasmNames)("a trap in the middle of a call, on %s", (name) => {
           };
       return exports;
     });
-    return { engine: createEngineSync({ backend: name, ...options }), instances: () => instances };
+    const engine = createEngineSync({ backend: name, ...options });
+    return { engine, instances: () => instances, calls: () => calls };
   }
 
   const input = Float32Array.from({ length: 6000 }, (_, i) => Math.sin(i));
-  const failure = fault('softmax: the kernel failed; "out" may be partly written');
+  const failure = (what: string) => fault(`${what}: the kernel failed; "out" may be partly written`);
+  const { max, sum } = sound.rowStats(input, { cols: 10 });
+  const statsOf = (rows: number) => ({ max: max.slice(0, rows).fill(2), sum: sum.slice(0, rows) });
 
-  test.each([
-    ["a batch", 3, { cols: 10 }],
-    ["a row in pieces, at its maximum", 2, { cols: 3000 }],
-    ["a row in pieces, at its end", 15, { cols: 3000 }],
-  ])("%s, streamed: an error, and the next call is right", (_, call, layout) => {
-    const { engine, instances } = trapping(call, { scratchBytes: 4096 });
-    const before = instances();
-    const error = refused(() => engine.softmax(input, layout), failure);
-    expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
-    expect(engine.softmax(input, layout)).toEqualBitForBit(sound.softmax(input, layout));
-    expect(instances(), "instances made for the next call").toBe(before + 1);
-    expect(engine.backend).toBe(name);
-  });
+  /** Layouts that take different ways through the kernel with a scratch of 4096 bytes: its rows, and how many there are. */
+  const LAYOUTS: readonly (readonly [title: string, length: number, rows: number, layout: LayoutOptions])[] = [
+    ["a batch", 4000, 400, { cols: 10 }],
+    ["rows in pieces", 6000, 2, { cols: 3000 }],
+    ["side by side", 4000, 400, { shape: [20, 10, 20], axis: 1 }],
+    ["side by side, in pieces", 6000, 2, { shape: [3000, 2], axis: 0 }],
+  ];
+  type Run = (engine: Engine, input: Float32Array, rows: number, layout: LayoutOptions) => unknown;
+  const OPERATIONS: readonly (readonly [what: string, run: Run])[] = [
+    ["softmax", (engine, input, _, layout) => engine.softmax(input, layout)],
+    [
+      "logSoftmax",
+      (engine, input, _, layout) => engine.logSoftmax(input, { ...layout, temperature: 2, empty: "zero" }),
+    ],
+    ["logSumExp", (engine, input, _, layout) => engine.logSumExp(input, layout)],
+    ["rowStats", (engine, input, _, layout) => engine.rowStats(input, layout)],
+    ["softmaxFromStats", (engine, input, rows, layout) => engine.softmaxFromStats(input, statsOf(rows), layout)],
+    ["softmaxBackward", (engine, input, _, layout) => engine.softmaxBackward(input, input, layout)],
+    ["logSoftmaxBackward", (engine, input, _, layout) => engine.logSoftmaxBackward(input, input, layout)],
+    [
+      "softmax",
+      (engine, input, _, layout) =>
+        engine.softmax(input, { ...layout, dtype: "bfloat16", out: new Uint16Array(input.length) }),
+    ],
+  ];
+
+  describe.each(LAYOUTS)(
+    "%s, streamed, at every call of the kernel: an error, and the next call is right",
+    (...row) => {
+      const [, length, rows, layout] = row;
+      test.each(OPERATIONS)("%s", (what, run) => {
+        const logits = input.slice(0, length);
+        const right = run(sound, logits, rows, layout);
+        const counting = trapping(0, { scratchBytes: 4096 });
+        expect(run(counting.engine, logits, rows, layout)).toEqual(right);
+        const most = counting.calls();
+        expect(most).toBeGreaterThan(2);
+        for (let call = 1; call <= most; call++) {
+          const { engine, instances } = trapping(call, { scratchBytes: 4096 });
+          const before = instances();
+          const error = refused(() => run(engine, logits, rows, layout), failure(what));
+          expect(error.cause).toBeInstanceOf(WebAssembly.RuntimeError);
+          expect(run(engine, logits, rows, layout)).toEqual(right);
+          expect(instances(), "instances made for the next call").toBe(before + 1);
+          expect(engine.backend).toBe(name);
+        }
+      });
+    },
+  );
 
   test("in an arena: an error, and the next call is right", () => {
     const { engine } = trapping(1);
     const array = engine.createArena(2 ** 16).alloc(6000);
     array.set(input);
     const out = array.slice();
-    refused(() => engine.softmax(array, { cols: 10, out: array }), failure);
+    refused(() => engine.softmax(array, { cols: 10, out: array }), failure("softmax"));
     array.set(input);
     expect(engine.softmax(array, { cols: 10, out: array })).toEqualBitForBit(sound.softmax(input, { cols: 10 }));
     expect(engine.softmax(input, { cols: 10, out })).toEqualBitForBit(sound.softmax(input, { cols: 10 }));
+  });
+
+  test.each(OPERATIONS)("in an arena, %s", (what, run) => {
+    const { engine } = trapping(1);
+    const array = engine.createArena(2 ** 16).alloc(4000);
+    for (const layout of [{ cols: 10 }, { shape: [20, 10, 20], axis: 1 }]) {
+      array.set(input.subarray(0, 4000));
+      if ("cols" in layout) refused(() => run(engine, array, 400, layout), failure(what));
+      expect(run(engine, array, 400, layout)).toEqual(run(sound, array.slice(), 400, layout));
+    }
   });
 });

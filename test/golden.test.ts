@@ -1,34 +1,12 @@
 // Accuracy against golden values: softmax in integer arithmetic of 512 bits, rounded to 20 digits (golden/README.md).
 
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { BackendName, Engine } from "softmax-wasm";
 import { expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
+import { CASES, inputOf } from "./golden.js";
 import { BOUND, ulpError } from "./ulp.js";
 
-interface Case {
-  readonly id: string;
-  readonly cols: number;
-  readonly rows: number;
-  /** Float32 as 8 hexadecimal digits each. */
-  readonly inputBits: string;
-  readonly softmax: readonly string[];
-}
-
-const folder = new URL("./golden/", import.meta.url);
-const CASES = JSON.parse(readFileSync(new URL("golden.json", folder), "utf8")) as readonly Case[];
-
-function floatsOf(inputBits: string): Float32Array {
-  const words = inputBits.match(/.{8}/g)!.map((digits) => Number.parseInt(digits, 16));
-  return new Float32Array(Uint32Array.from(words).buffer);
-}
-
-test("golden.json is what generate.mjs makes", () => {
-  const generator = fileURLToPath(new URL("generate.mjs", folder));
-  const { status, stderr } = spawnSync(process.execPath, [generator, "--check"], { encoding: "utf8" });
-  expect(status, stderr).toBe(0);
+test("there are cases", () => {
   expect(CASES.length).toBeGreaterThan(50);
 });
 
@@ -41,8 +19,8 @@ const CHECKSUMS: Readonly<Partial<Record<BackendName, string>>> = { simd: "10af2
 /** The hash FNV-1a of the bits of all results. */
 function checksum(engine: Engine): string {
   let hash = 0x811c9dc5;
-  for (const { cols, inputBits } of CASES)
-    for (const byte of new Uint8Array(engine.softmax(floatsOf(inputBits), { cols }).buffer))
+  for (const golden of CASES)
+    for (const byte of new Uint8Array(engine.softmax(inputOf(golden), { cols: golden.cols }).buffer))
       hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16);
 }
@@ -53,8 +31,9 @@ onEveryBackend("golden values", (engine, name) => {
       expect(checksum(engine)).toBe(CHECKSUMS[name]);
     });
 
-  test.each(CASES.map((golden) => [golden.id, golden] as const))("%s", (_, { rows, cols, inputBits, softmax }) => {
-    const input = floatsOf(inputBits);
+  test.each(CASES.map((golden) => [golden.id, golden] as const))("%s", (_, golden) => {
+    const { rows, cols, softmax } = golden;
+    const input = inputOf(golden);
     expect([input.length, softmax.length]).toEqual([rows * cols, rows * cols]);
     const wanted = softmax.map(Number);
     const got = engine.softmax(input, { cols });

@@ -22,6 +22,8 @@ interface ArrayMatchers {
   toBeSoftmaxOf(input: Float32Array, cols: number, name: BackendName): void;
   /** The same length and the same bits; any NaN is as good as another. */
   toEqualBitForBit(expected: Float32Array): void;
+  /** The same numbers; a NaN is as good as another, and so is a zero. */
+  toEqualNumbers(expected: ArrayLike<number>): void;
 }
 
 declare module "vitest" {
@@ -48,6 +50,17 @@ expect.extend({
         ? `element ${index} of ${got.length}: got ${got[index]}, want ${expected[index]}`
         : `got ${got.length} elements, want ${expected.length}`;
     return { pass: got.length === expected.length && index === got.length, message };
+  },
+});
+
+expect.extend({
+  toEqualNumbers(got: ArrayLike<number>, expected: ArrayLike<number>) {
+    const index = Array.from(got).findIndex(
+      (y, i) => y !== expected[i] && !(Number.isNaN(y) && Number.isNaN(expected[i])),
+    );
+    const message = () =>
+      `got ${got[index]} at ${index} of ${got.length}, want ${expected[index]} of ${expected.length}`;
+    return { pass: got.length === expected.length && index === -1, message };
   },
 });
 

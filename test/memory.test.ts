@@ -61,6 +61,43 @@ onEveryBackend(`memory ${WITH_SEED}`, (engine, name) => {
     arena.dispose();
   });
 
+  test("20,000 calls of every operation, with options, one in ten of which fail", async () => {
+    const random = randomFrom(13);
+    const pool = new Float32Array(4096);
+    const mask = new Uint8Array(4096).fill(1);
+    let failed = 0;
+    const callMany = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const cols = integer(random, 1, 64);
+        const rows = integer(random, 1, 8);
+        const input = pool.subarray(0, rows * cols);
+        const layout = i % 2 === 0 ? { cols } : { shape: [cols, rows], axis: 0 };
+        const temperature = i % 10 === 0 ? -1 : i % 11 === 0 ? 0 : 2;
+        const options = { ...layout, temperature, bias: input, mask: mask.subarray(0, cols) };
+        try {
+          if (i % 7 === 0) engine.softmax(input, { ...options, dtype: "bfloat16", out: new Uint16Array(rows * cols) });
+          else if (i % 7 === 1) engine.logSoftmax(input, { ...options, out: input });
+          else if (i % 7 === 2) engine.logSumExp(input, { ...options, temperature: temperature || 1 });
+          else if (i % 7 === 3) engine.softmaxFromStats(input, engine.rowStats(input, layout), options);
+          else if (i % 7 === 4) engine.softmaxBackward(input, input, i % 10 === 0 ? { cols: 0 } : layout);
+          else if (i % 7 === 5) engine.logSoftmaxBackward(input, input, i % 10 === 0 ? { ...layout, axis: 9 } : layout);
+          else engine.softmax(input, { ...options, lengths: new Uint32Array(rows), empty: "zero" });
+        } catch (error) {
+          failed += error instanceof RangeError || error instanceof TypeError ? 1 : Infinity;
+        }
+      }
+    };
+    callMany(2000);
+    failed = 0;
+    const before = await bytesInUse();
+    callMany(20_000);
+    const after = await bytesInUse();
+    expect(failed).toBeGreaterThan(1500);
+    expect(failed).toBeLessThan(3000);
+    expect(after.buffers - before.buffers, "bytes of buffers more than before").toBeLessThan(MIB);
+    expect(after.heap - before.heap, "bytes of heap more than before").toBeLessThan(4 * MIB);
+  });
+
   test("300 engines with an arena each, large batches and long rows", async () => {
     const input = new Float32Array(2 * MIB);
     const makeMany = (count: number) => {
@@ -84,20 +121,35 @@ onEveryBackend(`memory ${WITH_SEED}`, (engine, name) => {
     expect(after.buffers - before.buffers, "bytes of buffers more than before").toBeLessThan(8 * MIB);
   });
 
-  test("a call keeps neither its input nor its output alive", async () => {
+  test("a call keeps none of its arrays alive, whether it fails or not", async () => {
     const make = (): WeakRef<object>[] => {
-      const input = new Float32Array(1000);
-      const out = new Float32Array(1000);
-      const other = engine.softmax(input, { cols: 10 });
-      engine.softmax(input, { cols: 10, out });
-      return [input, out, other].map((array) => new WeakRef(array));
+      const floats = () => new Float32Array(1000);
+      const made: object[] = [];
+      const keep = <T extends object>(array: T): T => {
+        made.push(array);
+        return array;
+      };
+      const options = () => ({
+        cols: 10,
+        bias: keep(floats()),
+        mask: keep(new Uint8Array(1000).fill(1)),
+        temperature: keep(new Float32Array(100).fill(1)),
+        lengths: keep(new Uint32Array(100)),
+      });
+      keep(engine.softmax(keep(floats()), { cols: 10 }));
+      engine.softmax(keep(floats()), { cols: 10, out: keep(floats()) });
+      engine.logSoftmax(keep(floats()), { ...options(), out: keep(floats()) });
+      keep(engine.logSumExp(keep(floats()), options()));
+      const stats = engine.rowStats(keep(floats()), options());
+      engine.softmaxFromStats(keep(floats()), { max: keep(stats.max), sum: keep(stats.sum) }, options());
+      engine.softmaxBackward(keep(floats()), keep(floats()), { cols: 10, out: keep(floats()) });
+      expect(() => engine.softmax(keep(floats()), { ...options(), out: keep(new Float32Array(3)) })).toThrow("length");
+      return made.map((array) => new WeakRef(array));
     };
     const references = make();
+    expect(references.length).toBeGreaterThan(20);
     await bytesInUse();
-    expect(references.map((reference) => reference.deref()?.constructor.name)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    const alive = references.flatMap((reference, i) => (reference.deref() === undefined ? [] : [i]));
+    expect(alive).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 // The little of Node that the tests use: less than the 2 MB of @types/node.
 
 declare const process: {
-  readonly env: { readonly SEED?: string; readonly MEASURE?: string };
+  readonly env: { readonly SEED?: string; readonly MEASURE?: string; readonly PROGRAMS?: string };
   readonly execPath: string;
   readonly versions: { readonly node: string };
   memoryUsage(): { readonly heapUsed: number; readonly external: number; readonly arrayBuffers: number };
@@ -9,6 +9,7 @@ declare const process: {
 
 declare class Buffer extends Uint8Array<ArrayBuffer> {
   static override from(bytes: readonly number[]): Buffer;
+  static compare(a: Uint8Array, b: Uint8Array): -1 | 0 | 1;
   override toString(encoding?: "base64"): string;
 }
 

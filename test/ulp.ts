@@ -7,8 +7,8 @@ import { trueRow } from "./truth.js";
 export const BOUND: Readonly<Record<BackendName, number>> = { relaxed: 3, simd: 3, js: 1 };
 
 /** Terms smaller than this part of the largest are 0, or accurate; the second power is where they must be 0. */
-const MAY_BE_ZERO_BELOW = 2 ** -126 * (1 + 1e-4); // the 1e-4: where n rounds the other way, the cut-off moves along
-const MUST_BE_ZERO_BELOW = 2 ** -127 * (1 - 1e-4);
+export const MAY_BE_ZERO_BELOW = 2 ** -126 * (1 + 1e-4); // the 1e-4: where n rounds the other way, the cut-off moves along
+export const MUST_BE_ZERO_BELOW = 2 ** -127 * (1 - 1e-4);
 
 const bits = new DataView(new ArrayBuffer(8));
 

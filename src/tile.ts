@@ -1,0 +1,185 @@
+// A tile: some rows of a batch, or a piece of each, on their way through the scratch block: in, changed and as float32; out, in the
+// format that is wanted.
+
+import { hasRanges } from "./changes.js";
+import type { Call } from "./check.js";
+import { copy, DATA, ENDS, type Region, STARTS, TEMPERATURES } from "./memory.js";
+import { FLOAT32, type Format, FROM_STATS, isGradient, LOG_SOFTMAX, type Stored } from "./operation.js";
+import { isEmpty } from "./tables.js";
+
+/** `count` rows of a call from `row` on; of each, `length` elements from `first` on. */
+export interface Tile {
+  readonly call: Call;
+  readonly region: Region;
+  /** How many elements the scratch block has room for, with what lies beside each. */
+  readonly room: number;
+  row: number;
+  count: number;
+  first: number;
+  length: number;
+}
+
+// In the scratch block: the elements, then gradients or biases, then the mask.
+
+/** How many elements there is room for, each with as much as belongs to it. */
+export function roomFor({ operation, changes }: Call, scratchBytes: number): number {
+  const second = isGradient(operation) || changes?.bias !== undefined ? 4 : 0;
+  const mask = changes?.mask === undefined ? 0 : 1;
+  return Math.floor(scratchBytes / (4 + second + mask)) & ~7;
+}
+
+/** Where gradients, or biases, are. */
+export function secondAt({ room }: Tile): number {
+  return DATA + 4 * room;
+}
+
+function maskAt({ room, call }: Tile): number {
+  return DATA + (call.changes?.bias === undefined ? 4 : 8) * room;
+}
+
+/** How many rows of a tile lie side by side. */
+export function widthOf({ call, count }: Tile): number {
+  return Math.min(count, call.inner);
+}
+
+/** Elements of an array that lie in `times` runs of `length`, `step` apart. */
+interface Runs {
+  readonly start: number;
+  readonly length: number;
+  readonly times: number;
+  readonly step: number;
+}
+
+/** Where a tile lies in an array of the batch whose rows are `stride` apart. */
+function runsOf({ call, row, count, first, length }: Tile, stride: number): Runs {
+  const { cols, inner } = call;
+  if (inner === 1) {
+    if (length === stride) return { start: row * stride, length: count * stride, times: 1, step: 0 };
+    return { start: row * stride + first, length, times: count, step: stride };
+  }
+  const within = row % inner;
+  const start = (row - within) * cols + first * inner + within;
+  if (count >= inner) return { start, length: count * length, times: 1, step: 0 };
+  return { start, length: count, times: length, step: inner };
+}
+
+function copyRunsIn<T extends Stored | Uint8Array>(
+  source: T,
+  { start, length, times, step }: Runs,
+  target: T,
+  to: number,
+): void {
+  for (let i = 0; i < times; i++) copy(source, start + i * step, target, to + i * length, length);
+}
+
+/** A tile of an array in any format → float32 at address `at`. */
+function load({ region }: Tile, at: number, array: Stored, format: Format, runs: Runs): void {
+  const { kernel, floats, halves } = region;
+  if (format === FLOAT32) {
+    copyRunsIn(array as Float32Array, runs, floats, at >>> 2);
+    return;
+  }
+  const count = (runs.length * runs.times + 7) & ~7;
+  const upper = at + 2 * count; // widened in place: what is written has been read
+  copyRunsIn(array as Uint16Array, runs, halves, upper >>> 1);
+  kernel.widen(format, upper, at, count);
+}
+
+/** The results, to where they are wanted. */
+export function save(tile: Tile): void {
+  const { call, region } = tile;
+  const { kernel, floats, halves } = region;
+  const { start, length, times, step } = runsOf(tile, call.outRowStride);
+  if (call.outFormat === FLOAT32) {
+    const out = call.out as Float32Array;
+    for (let i = 0; i < times; i++) copy(floats, (DATA >>> 2) + i * length, out, start + i * step, length);
+    return;
+  }
+  kernel.round(call.outFormat, DATA, DATA, length * times);
+  const out = call.out as Uint16Array;
+  for (let i = 0; i < times; i++) copy(halves, (DATA >>> 1) + i * length, out, start + i * step, length);
+}
+
+/** What was saved, again. */
+export function reload(tile: Tile): void {
+  load(tile, DATA, tile.call.out, tile.call.outFormat, runsOf(tile, tile.call.outRowStride));
+}
+
+/** What came out of a forward call, and its gradient. */
+export function loadGradient(tile: Tile): void {
+  const { input, inputFormat, grad, gradFormat, rowStride } = tile.call;
+  const runs = runsOf(tile, rowStride);
+  load(tile, DATA, input, inputFormat, runs);
+  load(tile, secondAt(tile), grad, gradFormat, runs);
+}
+
+/** The logits, changed. The tables are filled. */
+export function loadLogits(tile: Tile): void {
+  const { call, count, first, length } = tile;
+  const { changes, cols, inner } = call;
+  load(tile, DATA, call.input, call.inputFormat, runsOf(tile, call.rowStride));
+  if (changes === undefined) return;
+  const { kernel, floats, bytes } = tile.region;
+  const { bias, biasIsFull, mask, maskIsFull, temperature } = changes;
+  const full = runsOf(tile, cols);
+  const shared: Runs = { start: first, length, times: 1, step: 0 };
+  const biases = bias === undefined ? 0 : secondAt(tile);
+  const keeps = mask === undefined ? 0 : maskAt(tile);
+  if (bias !== undefined) copyRunsIn(bias, biasIsFull ? full : shared, floats, biases >>> 2);
+  if (mask !== undefined) copyRunsIn(mask, maskIsFull ? full : shared, bytes, keeps);
+
+  // For the kernel: rows are the majors of a block, or its minors, and then one block follows another.
+  const isRow = inner === 1;
+  const width = widthOf(tile);
+  for (let row = 0, done = 0; row < count; row += isRow ? count : width, done += width * length)
+    kernel.change(
+      DATA + 4 * done,
+      isRow ? count : length,
+      isRow ? length : width,
+      isRow,
+      first,
+      temperature === undefined || temperature === 1 ? 0 : TEMPERATURES + 8 * row,
+      hasRanges(changes) ? STARTS + 4 * row : 0,
+      ENDS + 4 * row,
+      biases && biases + (biasIsFull ? 4 * done : 0),
+      biasIsFull,
+      keeps && keeps + (maskIsFull ? done : 0),
+      maskIsFull,
+    );
+}
+
+/** The rows of a tile that are nothing but −∞; by their statistics, where those are given: then the tile is but a part of them. */
+export function emptyRows(tile: Tile): number[] {
+  const { operation, stats } = tile.call;
+  const { floats } = tile.region;
+  const empty: number[] = [];
+  for (let row = 0; row < tile.count; row++) {
+    if (operation === FROM_STATS) {
+      if (isEmpty(stats, tile.row + row)) empty.push(row);
+      continue;
+    }
+    const { start, step } = lineOf(tile, row);
+    let col = 0;
+    while (col < tile.length && floats[start + col * step] === -Infinity) col++;
+    if (col === tile.length) empty.push(row);
+  }
+  return empty;
+}
+
+export function fillEmpty(tile: Tile, empty: readonly number[]): void {
+  const { floats } = tile.region;
+  const value = tile.call.operation === LOG_SOFTMAX ? -Infinity : 0;
+  for (const row of empty) {
+    const { start, step } = lineOf(tile, row);
+    for (let col = 0; col < tile.length; col++) floats[start + col * step] = value;
+  }
+}
+
+/** Where row `row` of a tile lies in the scratch block. */
+function lineOf(tile: Tile, row: number): { start: number; step: number } {
+  const origin = DATA >>> 2;
+  const width = widthOf(tile);
+  if (tile.call.inner === 1) return { start: origin + row * tile.length, step: 1 };
+  const within = row % width;
+  return { start: origin + (row - within) * tile.length + within, step: width };
+}

@@ -1,0 +1,4 @@
+import "./count.js";
+import { calls } from "./calls.js";
+
+calls().then(postMessage);
