@@ -11,14 +11,15 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 /**
  * `tasks`: `{ name, run, asynchronous?, restMilliseconds?, repeats? }`. With `repeats`, one sample is that many runs in a loop,
- * divided: for runs too short for the clock. Returns a Map from name to milliseconds per run, one median for each round.
+ * divided: for runs too short for the clock. A turn takes `milliseconds`, and `iterations` samples at least.
+ * Returns a Map from name to milliseconds per run, one median for each round.
  */
-export async function interleaved(tasks, { rounds, milliseconds, seed = 1, onRound = () => {} }) {
+export async function interleaved(tasks, { rounds, milliseconds, iterations = 2, seed = 1, onRound = () => {} }) {
   const random = generator(seed);
   const medians = new Map(tasks.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     onRound(round + 1);
-    const bench = new Bench({ time: milliseconds, iterations: 2, warmup: false, throws: true });
+    const bench = new Bench({ time: milliseconds, iterations, warmup: false, throws: true });
     for (const task of shuffled(tasks, random)) {
       const { name, run, asynchronous = false, restMilliseconds = 0, repeats } = task;
       const measured = repeats === undefined ? run : () => looped(run, repeats);

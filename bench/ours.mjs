@@ -1,6 +1,8 @@
 // softmax-wasm through its public API: every back end, with the data in an arena and in plain arrays. The `js` back end has
 // one case only: its arenas are plain memory, the path is the same.
 
+import { answerLength } from "./shapes.mjs";
+
 const engines = new Map();
 
 /** One engine per back end, as an application would have. */
@@ -12,20 +14,24 @@ export async function engineOf(backend) {
   return engines.get(backend);
 }
 
+const layoutOf = ({ shape, axis, cols, inner }) => (inner === 1 ? { cols } : { shape, axis });
+
 const inArena = (backend) => ({
   name: `${backend}, arena`,
   isOurs: true,
+  inArena: true,
   backend,
   includes: "one call for the whole batch; input and output lie in one arena of the engine, apart from each other",
-  async prepare(_rows, cols, input) {
+  async prepare(problem, input) {
     const engine = await engineOf(backend);
-    const arena = engine.createArena(8 * input.length + 32);
+    const length = answerLength(problem);
+    const arena = engine.createArena(4 * (input.length + length) + 32);
     const logits = arena.alloc(input.length);
-    const out = arena.alloc(input.length);
+    const options = { ...layoutOf(problem), out: arena.alloc(length) };
     logits.set(input);
     return {
-      run: () => engine.softmax(logits, { cols, out }),
-      output: () => out,
+      run: () => engine[problem.operation](logits, options),
+      output: () => options.out,
       dispose: () => arena.dispose(),
     };
   },
@@ -36,10 +42,10 @@ const inArrays = (backend) => ({
   isOurs: true,
   backend,
   includes: "one call for the whole batch; input and output are ordinary Float32Arrays, all copies included",
-  async prepare(_rows, cols, input) {
+  async prepare(problem, input) {
     const engine = await engineOf(backend);
-    const out = new Float32Array(input.length);
-    return { run: () => engine.softmax(input, { cols, out }), output: () => out, dispose() {} };
+    const options = { ...layoutOf(problem), out: new Float32Array(answerLength(problem)) };
+    return { run: () => engine[problem.operation](input, options), output: () => options.out, dispose() {} };
   },
 });
 

@@ -1,18 +1,28 @@
 // node bench/report.mjs [RECORD] [--print]
-// From a record of npm run bench (the newest full one, unless named): the README's table, written between its bench markers
+// From a record of npm run bench (the newest full one, unless named): the README's tables, written between its bench markers
 // (--print: only printed), and the chart bench/record/chart.svg. Speed and error come from the same rows.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
-import { grid } from "./shapes.mjs";
+import { axisLabel, axisShapes, grid, label, logShapes } from "./shapes.mjs";
 
 const { values: flags, positionals } = parseArgs({ allowPositionals: true, options: { print: { type: "boolean" } } });
 const FOLDER = new URL("record/", import.meta.url);
 const README = new URL("../README.md", import.meta.url);
 const START = "<!-- bench:start -->";
 const END = "<!-- bench:end -->";
+
+/** Whom the table of operations names. */
+const OPERATION_SYSTEMS = [
+  "relaxed, arena",
+  "simd, arena",
+  "onnxruntime-node, 1 thread",
+  "onnxruntime-web, wasm",
+  "tfjs-backend-wasm, read",
+  "plain loop",
+];
 
 const record = JSON.parse(readFileSync(positionals[0] ?? newest(), "utf8"));
 const shapes = grid
@@ -55,6 +65,7 @@ function writeTable() {
     `| ns per element · largest error, ULP | ${shapes.map(({ cols }) => `${cols.toLocaleString("en")} columns`).join(" | ")} |`,
     `|---|${shapes.map(() => "--:").join("|")}|`,
     ...names.map((name) => `| ${titles[name]} | ${shapes.map((shape) => cell(shape, name)).join(" | ")} |`),
+    ...operationLines(),
     "",
     `${record.date.slice(0, 10)}, Node ${record.node.slice(1)}, ${record.cpu}, one thread unless said otherwise; medians of interleaved` +
       " rounds. `npm run bench` measures it again; it says what each timing includes.",
@@ -66,6 +77,44 @@ function writeTable() {
   if (flags.print || start < 0 || end < start) return console.log(text);
   writeFileSync(README, `${readme.slice(0, start + START.length)}\n${text}\n${readme.slice(end)}`);
   console.log("README.md: table written");
+}
+
+/** One small table of what there is beside softmax of the last axis; nothing from a record without that section. */
+function operationLines() {
+  const { logarithms = [], axis = [] } = record.operations ?? {};
+  const columns = [
+    ...["logSoftmax", "logSumExp"].flatMap((operation) =>
+      logShapes
+        .filter((shape) => shape.table)
+        .map((shape) => ({
+          title: `${operation}, ${label(shape)}`,
+          systems: logarithms.find((one) => one.operation === operation && label(one) === label(shape))?.systems,
+        })),
+    ),
+    ...axisShapes
+      .filter((shape) => shape.table)
+      .map((shape) => ({
+        title: `softmax, ${axisLabel(shape)}`,
+        systems: axis.find((one) => axisLabel(one) === axisLabel(shape))?.systems,
+      })),
+  ].filter(({ systems }) => systems !== undefined);
+  if (columns.length === 0) return [];
+  const cell = (name, systems) => {
+    const { nsPerElement, wrong } = systems.find((system) => system.name === name) ?? {};
+    if (wrong !== undefined) return "wrong";
+    if (nsPerElement === undefined) return "";
+    const speed = nsPerElement.median.toFixed(nsPerElement.median < 9.95 ? 2 : 1);
+    return isOurs(name) ? `**${speed}**` : speed;
+  };
+  return [
+    "",
+    `| ns per element | ${columns.map(({ title }) => title).join(" | ")} |`,
+    `|---|${columns.map(() => "--:").join("|")}|`,
+    ...OPERATION_SYSTEMS.map(
+      (name) =>
+        `| ${isOurs(name) ? `softmax-wasm, ${name}` : name} | ${columns.map(({ systems }) => cell(name, systems)).join(" | ")} |`,
+    ),
+  ];
 }
 
 async function writeChart() {

@@ -1,6 +1,6 @@
 // npm run bench [-- --quick] [--only WORD …] [--no-record]
 // Measures this package and its rivals side by side, prints tables, and writes a dated record to bench/record/.
-// WORD is a section (grid, call, hurt, first, crossover), or a part of the name of a shape ("x1000") or of a system ("tfjs").
+// WORD is a section (grid, operations, call, hurt, first, crossover), or a part of the name of a shape ("x1000") or of a system ("tfjs").
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,10 +15,21 @@ import * as crossover from "./sections/crossover.mjs";
 import * as first from "./sections/first.mjs";
 import * as gridSection from "./sections/grid.mjs";
 import * as hurt from "./sections/hurt.mjs";
-import { firstShapes, grid, hurtShapes, label } from "./shapes.mjs";
+import * as operations from "./sections/operations.mjs";
+import {
+  axisLabel,
+  axisShapes,
+  firstShapes,
+  grid,
+  hurtShapes,
+  label,
+  logShapes,
+  optionShapes,
+  shapeLabel,
+} from "./shapes.mjs";
 import { systems as allSystems, runnable } from "./systems.mjs";
 
-const sections = { grid: gridSection, call, hurt, first, crossover };
+const sections = { grid: gridSection, operations, call, hurt, first, crossover };
 const ROOT = new URL("../", import.meta.url);
 
 const { values: flags } = parseArgs({
@@ -33,7 +44,11 @@ const { values: flags } = parseArgs({
 if (!existsSync(new URL("build/esm/binaries.js", ROOT))) throw new Error("nothing is built yet: npm run build");
 install("peers");
 
-const labels = [...grid, ...hurtShapes, ...firstShapes].map(label);
+const labels = [
+  ...[...grid, ...logShapes, ...hurtShapes, ...firstShapes].map(label),
+  ...axisShapes.map(axisLabel),
+  ...optionShapes.map(shapeLabel),
+];
 const only = { sections: [], shapes: [], systems: [] };
 for (const word of flags.only) {
   if (word in sections) only.sections.push(word);
@@ -54,11 +69,20 @@ printEnvironment(environment, present, absent);
 
 const context = { quick: flags.quick, systems: present, wantsShape: (name) => wants(only.shapes, name) };
 const results = {};
+const sectionSeconds = {};
 for (const [name, section] of Object.entries(sections))
-  if (wants(only.sections, name)) results[name] = await section.run(context);
+  if (wants(only.sections, name)) {
+    const start = performance.now();
+    results[name] = await section.run(context);
+    sectionSeconds[name] = Math.round((performance.now() - start) / 1000);
+  }
 
 const seconds = Math.round((Date.now() - started) / 1000);
-console.log(`\n${seconds} s`);
+console.log(
+  `\n${seconds} s: ${Object.entries(sectionSeconds)
+    .map(([name, taken]) => `${name} ${taken}`)
+    .join(", ")}`,
+);
 if (flags.record) writeRecord();
 
 /** What the figures depend on. */
@@ -116,7 +140,16 @@ function writeRecord() {
   const name = `${day}-node-${process.versions.node}${flags.quick ? "-quick" : ""}.json`;
   const folder = new URL("record/", import.meta.url);
   mkdirSync(folder, { recursive: true });
-  const record = { format: 1, quick: flags.quick, only: flags.only, seconds, ...environment, absent, ...results };
+  const record = {
+    format: 1,
+    quick: flags.quick,
+    only: flags.only,
+    seconds,
+    sectionSeconds,
+    ...environment,
+    absent,
+    ...results,
+  };
   writeFileSync(new URL(name, folder), `${JSON.stringify(record, rounded, 1)}\n`);
   console.log(`record: ${fileURLToPath(new URL(name, folder))}`);
 }

@@ -2,6 +2,20 @@
 
 export const label = ({ rows, cols }) => `${rows}x${cols}`;
 
+const product = (sizes) => sizes.reduce((total, size) => total * size, 1);
+
+/**
+ * What systems are asked for: an operation on the rows that lie along an axis of a batch. `inner` of them lie side by side (1 where
+ * the axis is the last).
+ */
+export function problemOf(shape, { operation = "softmax", axis = shape.length - 1 } = {}) {
+  const inner = product(shape.slice(axis + 1));
+  return { operation, shape, axis, rows: product(shape.slice(0, axis)) * inner, cols: shape[axis], inner };
+}
+
+/** How many elements the answer has. */
+export const answerLength = ({ operation, rows, cols }) => (operation === "logSumExp" ? rows : rows * cols);
+
 /** `quick`: also measured with --quick. `table`: a column of the README's table and of the chart. */
 export const grid = [
   { rows: 1_000_000, cols: 2, why: "yes or no: the narrowest row, nothing but overhead", quick: true },
@@ -63,3 +77,32 @@ export const firstShapes = [
 export const crossoverCols = [
   8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 72, 80, 96, 112, 128, 160, 192, 256,
 ];
+
+/** Where logarithms are measured. */
+export const logShapes = [
+  { rows: 100_000, cols: 10, why: "ten classes (digits)", quick: true, table: true },
+  { rows: 4096, cols: 100, why: "a hundred classes; rerankers", quick: true },
+  { rows: 4096, cols: 1000, why: "a thousand classes (ImageNet)", table: true },
+  { rows: 64, cols: 32_000, why: "a vocabulary (Llama 2)" },
+];
+
+export const axisLabel = ({ shape, axis }) => `${shape.join("x")} axis ${axis}`;
+
+/** Rows along another axis than the last. */
+export const axisShapes = [
+  { shape: [64, 1000, 64], axis: 1, why: "a thousand classes at 64 places", table: true },
+  { shape: [16, 21, 16_384], axis: 1, why: "21 classes at each pixel of 128 × 128 (segmentation)" },
+  { shape: [16, 100, 256], axis: 1, why: "a hundred classes at 256 places", quick: true },
+  { shape: [100_000, 10], axis: 0, why: "ten rows of 100,000 side by side", quick: true },
+];
+
+/** Along another axis, ours may take this many times as long as along the last one of a batch of the same size. */
+export const AXIS_MOST = 1.5;
+
+/** Batches of matrices on which our options are measured. */
+export const optionShapes = [
+  { shape: [4, 512, 512], why: "attention of 4 heads over 512 tokens", quick: true },
+  { shape: [10_000, 10, 10], why: "rows of ten" },
+];
+
+export const shapeLabel = ({ shape }) => shape.join("x");

@@ -4,6 +4,11 @@
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 
+/** assembly/operation.ts */
+const SOFTMAX = 0;
+/** The address of statistics that are known already, which softmax does not read. */
+const NONE = 0;
+
 const CHUNK = 2 ** 16;
 const SLOT = 2048; // the state of four rows between the passes; ours is row 0
 const MAX = 4096; // a row of one element, the maximum
@@ -23,17 +28,18 @@ const DEPTH = 90;
 const kernels = workerData.names.map((name) => {
   const memory = new WebAssembly.Memory({ initial: (DST + 4 * CHUNK) / 65536 });
   const module = new WebAssembly.Module(readFileSync(new URL(`../build/${name}.wasm`, import.meta.url)));
-  const { begin, findMax, findShifts, sumTerms } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  const { beginWide, findMaximum, findWideShifts, sumWide } = new WebAssembly.Instance(module, { env: { memory } })
+    .exports;
   const largest = new Float32Array(memory.buffer, MAX, 1);
   const xs = new Float32Array(memory.buffer, SRC, CHUNK);
   const es = new Float32Array(memory.buffer, DST, CHUNK);
-  /** The first two passes of a long row of which `xs` is a piece, as src/place.ts does them. */
+  /** The first two passes of a long row of which `xs` is a piece, as src/stream.ts does them. */
   const run = (count, max) => {
     largest[0] = max;
-    begin(SLOT);
-    findMax(MAX, 1, SLOT, 0);
-    findShifts(SLOT);
-    sumTerms(SRC, DST, count, SLOT, 0);
+    beginWide(SLOT);
+    findMaximum(MAX, 1, SLOT, 0);
+    findWideShifts(SOFTMAX, SLOT, 1, NONE);
+    sumWide(SOFTMAX, SRC, DST, count, SLOT, 0);
   };
   const single = (x, max) => {
     xs[0] = x;

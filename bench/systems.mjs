@@ -1,6 +1,7 @@
 // Everything the bench measures, through one interface:
-//   { name, includes, prepare(rows, cols, input) → { run(), output() → Float32Array, dispose() } }
-// `includes` says what a timing includes. A system that cannot run here is left out, with the reason.
+//   { name, includes, takes?(problem), prepare(problem, input) → { run(), output() → Float32Array, dispose() } }
+// `problem` is of shapes.mjs; without `takes`, a system takes all of them. `includes` says what a timing includes. A system that
+// cannot run here is left out, with the reason.
 
 import ours, { engineOf } from "./ours.mjs";
 import memoryCopy from "./peers/memoryCopy.mjs";
@@ -9,6 +10,7 @@ import onnxruntimeWeb from "./peers/onnxruntimeWeb.mjs";
 import plainLoop from "./peers/plainLoop.mjs";
 import tensorflow from "./peers/tensorflow.mjs";
 import transformersLoop from "./peers/transformersLoop.mjs";
+import { problemOf } from "./shapes.mjs";
 
 export const systems = [
   ...ours,
@@ -27,7 +29,7 @@ export async function runnable(candidates = systems) {
   for (const system of candidates) {
     try {
       if (system.isOurs) await engineOf(system.backend);
-      else await (await system.prepare(1, 2, new Float32Array(2))).dispose();
+      else await (await system.prepare(problemOf([1, 2]), new Float32Array(2))).dispose();
       present.push(system);
     } catch (error) {
       absent.push({ name: system.name, reason: String(error?.message ?? error).split("\n", 1)[0] });

@@ -1,16 +1,7 @@
 // softmax-wasm/js: the same functions on the fallback alone, without a byte of WebAssembly.
 
-import { type Modules, select, selectSync } from "./backend.js";
-import { checkEngineOptions, type EngineOptions } from "./check.js";
-import { Engine } from "./engine.js";
-import type {
-  BackwardOptions,
-  Elements,
-  LogSumExpOptions,
-  RowStats,
-  RowStatsOptions,
-  SoftmaxOptions,
-} from "./options.js";
+import type { Modules } from "./backend.js";
+import { type Entry, entryOf } from "./entry.js";
 
 export type { BackendName } from "./backend.js";
 export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
@@ -36,76 +27,15 @@ function refuse(): never {
 
 const none: Modules = { now: refuse, soon: async () => refuse() };
 
-/** As in the main entry. */
-export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  return Engine.of(await select(checkEngineOptions("createEngine", options), none));
-}
+const entry: Entry = /* @__PURE__ */ entryOf(none);
 
-/** As in the main entry. */
-export function createEngineSync(options?: EngineOptions): Engine {
-  return Engine.of(selectSync(checkEngineOptions("createEngineSync", options), none));
-}
-
-let shared: Engine | undefined;
-
-/** As in the main entry. */
-export function defaultEngine(): Engine {
-  if (shared === undefined || shared.disposed) shared = createEngineSync();
-  return shared;
-}
-
-/** As in the main entry. */
-export function softmax<Out extends Elements = Float32Array>(
-  input: Elements,
-  options?: SoftmaxOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().softmax(input, options);
-}
-
-/** As in the main entry. */
-export function logSoftmax<Out extends Elements = Float32Array>(
-  input: Elements,
-  options?: SoftmaxOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().logSoftmax(input, options);
-}
-
-/** As in the main entry. */
-export function logSumExp<Out extends Elements = Float32Array>(
-  input: Elements,
-  options?: LogSumExpOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().logSumExp(input, options);
-}
-
-/** As in the main entry. */
-export function rowStats(input: Elements, options?: RowStatsOptions): RowStats {
-  return defaultEngine().rowStats(input, options);
-}
-
-/** As in the main entry. */
-export function softmaxFromStats<Out extends Elements = Float32Array>(
-  input: Elements,
-  stats: RowStats,
-  options?: SoftmaxOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().softmaxFromStats(input, stats, options);
-}
-
-/** As in the main entry. */
-export function softmaxBackward<Out extends Elements = Float32Array>(
-  probs: Elements,
-  grad: Elements,
-  options?: BackwardOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().softmaxBackward(probs, grad, options);
-}
-
-/** As in the main entry. */
-export function logSoftmaxBackward<Out extends Elements = Float32Array>(
-  logProbs: Elements,
-  grad: Elements,
-  options?: BackwardOptions<Out>,
-): NoInfer<Out> {
-  return defaultEngine().logSoftmaxBackward(logProbs, grad, options);
-}
+export const createEngine: Entry["createEngine"] = entry.createEngine;
+export const createEngineSync: Entry["createEngineSync"] = entry.createEngineSync;
+export const defaultEngine: Entry["defaultEngine"] = entry.defaultEngine;
+export const softmax: Entry["softmax"] = entry.softmax;
+export const logSoftmax: Entry["logSoftmax"] = entry.logSoftmax;
+export const logSumExp: Entry["logSumExp"] = entry.logSumExp;
+export const rowStats: Entry["rowStats"] = entry.rowStats;
+export const softmaxFromStats: Entry["softmaxFromStats"] = entry.softmaxFromStats;
+export const softmaxBackward: Entry["softmaxBackward"] = entry.softmaxBackward;
+export const logSoftmaxBackward: Entry["logSoftmaxBackward"] = entry.logSoftmaxBackward;

@@ -2,6 +2,7 @@
 // The input is there beforehand; loading the library, compiling it and placing the data is `prepare`.
 
 import { logits } from "../inputs.mjs";
+import { problemOf } from "../shapes.mjs";
 import { systems } from "../systems.mjs";
 
 const { name, rows, cols } = JSON.parse(process.argv[2]);
@@ -9,7 +10,7 @@ const system = systems.find((one) => one.name === name);
 const input = logits(rows, cols);
 
 const start = performance.now();
-const { run } = await system.prepare(rows, cols, input);
+const { run } = await system.prepare(problemOf([rows, cols]), input);
 const prepared = performance.now();
 await run();
 const ran = performance.now();

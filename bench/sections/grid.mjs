@@ -1,21 +1,20 @@
-// Section `grid`: every system on every shape, and which goals are met. Each answer is checked on the very input that is
-// timed, before and after; a wrong one is named and not timed.
+// Section `grid`: every system on every shape, and which goals are met.
 
+import { compare, printWrong } from "../comparison.mjs";
 import { logits } from "../inputs.mjs";
-import { interleaved, speedup, spread } from "../measure.mjs";
-import { heading, progress, progressDone, short, table } from "../print.mjs";
-import { grid, gridGoals, label } from "../shapes.mjs";
-import { judge, truthOf } from "../truth.mjs";
+import { speedup } from "../measure.mjs";
+import { heading, progress, short, table } from "../print.mjs";
+import { grid, gridGoals, label, problemOf } from "../shapes.mjs";
+import { truthOf } from "../truth.mjs";
 
 const BYTES_PER_ELEMENT = 8; // read once, written once
 
 export async function run({ quick, systems, wantsShape }) {
   const shapes = grid.filter((shape) => wantsShape(label(shape)) && (shape.quick || !quick));
+  const budget = quick ? { rounds: 3, milliseconds: 10, iterations: 1 } : { rounds: 15, milliseconds: 40 };
   const results = [];
   for (const shape of shapes) {
-    results.push(
-      await measureShape(shape, systems, quick ? { rounds: 5, milliseconds: 15 } : { rounds: 15, milliseconds: 40 }),
-    );
+    results.push(await measureShape(shape, systems, budget));
     print(results.at(-1));
   }
   const goals = checkGoals(results);
@@ -24,43 +23,16 @@ export async function run({ quick, systems, wantsShape }) {
 }
 
 async function measureShape({ rows, cols, why }, systems, budget) {
-  const name = label({ rows, cols });
+  const problem = problemOf([rows, cols]);
+  const name = label(problem);
   progress(`${name}: true values`);
   const input = logits(rows, cols);
-  const truth = truthOf(input, rows, cols);
-  const tasks = [];
-  const measured = [];
-  for (const system of systems) {
-    progress(`${name}: checking ${system.name}`);
-    const task = { ...system, ...(await system.prepare(rows, cols, input)) };
-    await task.run();
-    const verdict = system.isFloor ? {} : judge(truth, task.output());
-    measured.push({ name: system.name, ...verdict });
-    if (verdict.wrong === undefined) tasks.push(task);
-    else await task.dispose();
-  }
-  const times = await interleaved(tasks, {
-    ...budget,
-    seed: rows + cols,
-    onRound: (round) => progress(`${name}: round ${round} of ${budget.rounds}`),
-  });
-  for (const task of tasks) {
-    const again = task.isFloor ? {} : judge(truth, task.output());
-    if (again.wrong !== undefined) {
-      measured.find((result) => result.name === task.name).wrong = `after it was timed: ${again.wrong}`;
-      times.delete(task.name);
-    }
-    await task.dispose();
-  }
-  progressDone();
-  for (const result of measured) {
-    const samples = times.get(result.name);
-    if (samples === undefined) continue;
-    result.nsPerElement = spread(samples, 1e6 / (rows * cols));
-    result.gbPerSecond = BYTES_PER_ELEMENT / result.nsPerElement.median;
-    result.milliseconds = samples;
-  }
-  return { rows, cols, why, systems: measured };
+  const truth = truthOf(problem, input);
+  const cases = systems.map((system) => ({ name: system.name, system, problem, input, truth }));
+  const results = await compare(name, cases, budget);
+  for (const result of results)
+    if (result.nsPerElement) result.gbPerSecond = BYTES_PER_ELEMENT / result.nsPerElement.median;
+  return { rows, cols, why, systems: results };
 }
 
 /** The fastest of ours comes first in a table; ratios are against it. */
@@ -80,7 +52,7 @@ function print({ rows, cols, why, systems }) {
       rowSum === undefined ? "–" : rowSum.toExponential(1),
     ]),
   );
-  for (const { name, wrong } of systems) if (wrong !== undefined) console.log(`  ${name}: not timed, wrong: ${wrong}`);
+  printWrong(systems);
 }
 
 function checkGoals(results) {

@@ -127,9 +127,10 @@ function update(): void {
   found("temperature-value", HTMLOutputElement).value = degrees.toFixed(2);
   temperature.setAttribute("aria-valuetext", degrees.toFixed(2));
 
-  const logits = Float32Array.from(rows, ({ logit }) => Math.fround(logit) / degrees);
-  const plain = plainFormula(logits);
-  const ours = softmax(logits);
+  const logits = Float32Array.from(rows, ({ logit }) => logit);
+  const divided = logits.map((logit) => logit / degrees);
+  const plain = plainFormula(divided);
+  const ours = softmax(logits, { temperature: degrees });
   for (const [i, { line, slider, logit }] of rows.entries()) {
     slider.setAttribute("aria-valuetext", written(logit));
     show(line, ".plain", plain[i]!);
@@ -145,7 +146,7 @@ function update(): void {
     ".ours",
     ours.reduce((total, p) => total + p, 0),
   );
-  found("verdict", HTMLElement).textContent = verdict(logits, plain, ours);
+  found("verdict", HTMLElement).textContent = verdict(divided, plain, ours);
 }
 
 /** A probability, as a number and, where there is one, as a bar. */

@@ -1,0 +1,15 @@
+// Section `operations`: what there is beside softmax of the last axis. Logarithms and other axes against the rivals, then what our
+// options cost (logarithms.mjs, axis.mjs, options.mjs).
+
+import { axis } from "./axis.mjs";
+import { logarithms } from "./logarithms.mjs";
+import { options } from "./options.mjs";
+
+export async function run({ quick, systems, wantsShape }) {
+  const context = {
+    systems: systems.filter(({ isFloor }) => !isFloor),
+    wants: (shape, label) => wantsShape(label(shape)) && (shape.quick || !quick),
+    budget: quick ? { rounds: 3, milliseconds: 6, iterations: 1 } : { rounds: 15, milliseconds: 25 },
+  };
+  return { logarithms: await logarithms(context), axis: await axis(context), options: await options(context) };
+}
