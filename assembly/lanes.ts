@@ -13,7 +13,7 @@ import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
 import {
   CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUMS,
-  beginSlot, findFactorsOf, findLogsOf, findShiftsOf, infiniteLanes, takeMaximum, takeSum,
+  beginSlot, expOfMax, findFactorsOf, findLogsOf, findShiftsOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
 import { START, lost, total, upperHalf } from "./sum";
 
@@ -162,6 +162,9 @@ export function takeMaxima(maxima: usize, slots: usize, count: i32): void {
 }
 
 function takeSums(sums: usize, slots: usize, count: i32): void {
-  for (let lane = 0; lane < ((count + 3) & ~3); lane++)
-    takeSum(slots + <usize>(lane >> 2) * SLOT_BYTES, lane & 3, load<f64>(sums + (standIn(lane, count) << 3)));
+  for (let lane = 0; lane < ((count + 3) & ~3); lane++) {
+    const slot = slots + <usize>(lane >> 2) * SLOT_BYTES;
+    if ((lane & 3) == 0) v128.store(slot, expOfMax(slot), LARGEST);
+    takeSum(slot, lane & 3, load<f64>(sums + (standIn(lane, count) << 3)));
+  }
 }

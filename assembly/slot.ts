@@ -5,7 +5,7 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
   exp, exponentOf, farLanes, lowestOf, magicOf,
 } from "./exp";
-import { logOfSum, maxTerm, sumAboveOne } from "./log";
+import { logOfSum, sumAboveOne } from "./log";
 import { LOG_SUM_EXP } from "./operation";
 import { narrowed, storeFactors, upperHalf } from "./sum";
 
@@ -89,12 +89,13 @@ export function takeMaximum(slot: usize, lane: i32, max: f32): void {
   store<f32>(slot + (<usize>lane << 2), max, MAX);
 }
 
-/** Here, 1 stands for the largest term; and no row is known to be of equal terms. A +∞ somewhere makes all of its row NaN. */
+/**
+ * Relative to 1, as given; relative to the kernel's own largest term, which is in the slot, from here on: a lone element comes out
+ * as 1, nothing above it. A +∞ somewhere makes all of its row NaN.
+ */
 export function takeSum(slot: usize, lane: i32, sum: f64): void {
-  if (load<f32>(slot + (<usize>lane << 2), MAX) == Infinity) sum = NaN;
-  const near = v128.load32_splat(slot + (<usize>lane << 2), NEAR);
-  store<f64>(slot + (<usize>lane << 3), sum * f64x2.extract_lane(maxTerm(near), 0), SUMS);
-  store<f32>(slot + (<usize>lane << 2), NaN, LARGEST);
+  const at = slot + (<usize>lane << 2);
+  store<f64>(slot + (<usize>lane << 3), load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST), SUMS);
 }
 
 /** The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. */
