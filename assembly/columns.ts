@@ -33,7 +33,9 @@ export function columns(
   for (let row = 0; row < rows; row += BATCH_ROWS) {
     const count = min(rows - row, BATCH_ROWS), groups = (count + 3) >> 2, isShort = cols <= LONGEST;
     begin(work, groups);
-    if (isShort) gather(src, row, count, cols, cols, inner, stride, data, work);
+    if (isShort)
+      for (let first = 0; first < cols; first += PIECE)
+        gather(src + <usize>first * stride, row, count, min(cols - first, PIECE), cols, inner, stride, data + <usize>first * STEP, work);
     else findMaxima(src, row, count, cols, cols, inner, stride, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     if (isShort) {
@@ -44,7 +46,9 @@ export function columns(
     const rowSums = sums + (<usize>row << 3);
     findResults(operation, work, count, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
-    else if (isShort) scatter(operation, dst, row, count, cols, cols, inner, stride, data, work);
+    else if (isShort)
+      for (let first = 0; first < cols; first += PIECE)
+        scatter(operation, dst + <usize>first * stride, row, count, min(cols - first, PIECE), cols, inner, stride, data + <usize>first * STEP, work);
     else finish(operation, src, dst, row, count, cols, cols, inner, stride, work);
   }
 }

@@ -2,7 +2,7 @@
 // (assembly/change.ts), from the tables that are filled here; `changedRow` does that of the fallback, and says what is meant.
 
 import { elementAt } from "./half.js";
-import type { Format, Stored } from "./operation.js";
+import { FLOAT32, type Format, type Stored } from "./operation.js";
 
 /** The last two axes of a batch, and where the rows lie with respect to them. */
 export interface Matrix {
@@ -83,8 +83,9 @@ export function changedRow(source: Source, row: number, logits: Float32Array): v
 }
 
 function readRow({ input, inputFormat, cols, inner, rowStride }: Source, row: number, logits: Float32Array): void {
-  for (let col = 0; col < cols; col++)
-    logits[col] = elementAt(input, inputFormat, positionOf(row, col, cols, inner, rowStride));
+  const start = positionOf(row, 0, cols, inner, rowStride);
+  if (inputFormat === FLOAT32) for (let col = 0, at = start; col < cols; col++, at += inner) logits[col] = input[at]!;
+  else for (let col = 0; col < cols; col++) logits[col] = elementAt(input, inputFormat, start + col * inner);
 }
 
 function changeLogits(

@@ -65,8 +65,9 @@ function rowByRow(call: Call): void {
     else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
     else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
     else reference.softmax(row, row, 1, cols);
-    for (let col = 0; col < cols; col++)
-      storeElement(out, outFormat, positionOf(index, col, cols, inner, outRowStride), row[col]!);
+    const start = positionOf(index, 0, cols, inner, outRowStride);
+    if (outFormat === FLOAT32) for (let col = 0, at = start; col < cols; col++, at += inner) out[at] = row[col]!;
+    else for (let col = 0; col < cols; col++) storeElement(out, outFormat, start + col * inner, row[col]!);
   }
 }
 
