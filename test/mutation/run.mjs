@@ -38,9 +38,12 @@ if (options.help) {
 const relaxedNode =
   options.relaxed ?? (Number.parseInt(process.versions.node, 10) >= 22 ? process.execPath : undefined);
 
+/** The files as they are now: whoever goes on working on the tree does not disturb. */
+const sources = new Map(MUTANTS.map(({ file }) => [file, readFileSync(join(root, file), "utf8")]));
+
 /** The text of the file with the mutant in it. */
 function mutated({ name, file, text, replacement }) {
-  const whole = readFileSync(join(root, file), "utf8");
+  const whole = sources.get(file);
   const parts = whole.split(text);
   if (parts.length !== 2)
     throw new Error(`${name}: its text must occur once in ${file}, and does ${parts.length - 1} times`);
