@@ -8,7 +8,7 @@
 import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
-import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, storeValues } from "./slot";
+import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, firstOf, storeValues } from "./slot";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 /** The longest rows that the work area holds a batch of: an eighth of the L2 cache. */
@@ -133,8 +133,9 @@ export function gather(
   }
   const last = row + count - 1;
   for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
-    let a = src + startOf(row + lane, inner, cols, stride), b = src + startOf(min(row + lane + 1, last), inner, cols, stride);
-    let c = src + startOf(min(row + lane + 2, last), inner, cols, stride), d = src + startOf(min(row + lane + 3, last), inner, cols, stride);
+    const first = row + firstOf(lane, count);
+    let a = src + startOf(first, inner, cols, stride), b = src + startOf(min(first + 1, last), inner, cols, stride);
+    let c = src + startOf(min(first + 2, last), inner, cols, stride), d = src + startOf(min(first + 3, last), inner, cols, stride);
     let max = v128.load(slots, MAX);
     if (b == a + 4 && c == a + 8 && d == a + 12)
       for (let at = data; at < end; at += STEP, a += stride) max = f32x4.pmax(max, moved(a, at, 0));
@@ -219,17 +220,19 @@ export function scatter(
   }
   const last = row + count - 1;
   for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
-    let a = dst + startOf(row + lane, inner, cols, stride), b = dst + startOf(min(row + lane + 1, last), inner, cols, stride);
-    let c = dst + startOf(min(row + lane + 2, last), inner, cols, stride), d = dst + startOf(min(row + lane + 3, last), inner, cols, stride);
-    if (operation == LOG_SOFTMAX)
-      for (let at = data; at < end; at += STEP) groupOut(LOG_SOFTMAX, at, at, 0, slots, upperBits, up, down);
-    else if (operation != AS_IT_IS)
-      for (let at = data; at < end; at += STEP) groupOut(SOFTMAX, at, at, 0, slots, upperBits, up, down);
-    if (b == a + 4 && c == a + 8 && d == a + 12)
-      for (let at = data; at < end; at += STEP, a += stride) v128.store(a, v128.load(at));
-    else
+    const first = row + firstOf(lane, count);
+    let a = dst + startOf(first, inner, cols, stride), b = dst + startOf(min(first + 1, last), inner, cols, stride);
+    let c = dst + startOf(min(first + 2, last), inner, cols, stride), d = dst + startOf(min(first + 3, last), inner, cols, stride);
+    if (b == a + 4 && c == a + 8 && d == a + 12) {
+      if (operation == AS_IT_IS)
+        for (let at = data; at < end; at += STEP, a += stride) groupOut(AS_IT_IS, at, a, 0, slots, upperBits, up, down);
+      else if (operation == LOG_SOFTMAX)
+        for (let at = data; at < end; at += STEP, a += stride) groupOut(LOG_SOFTMAX, at, a, 0, slots, upperBits, up, down);
+      else
+        for (let at = data; at < end; at += STEP, a += stride) groupOut(SOFTMAX, at, a, 0, slots, upperBits, up, down);
+    } else
       for (let at = data; at < end; at += STEP) {
-        const y = v128.load(at);
+        const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);
         v128.store32_lane(a, y, 0);
         v128.store32_lane(b, y, 1);
         v128.store32_lane(c, y, 2);

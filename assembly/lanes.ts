@@ -13,7 +13,7 @@ import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
 import {
   CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUMS,
-  beginSlot, findFactorsOf, findLogsOf, findShiftsOf, infiniteLanes, takeMaximum, takeSum,
+  beginSlot, expOfMax, findFactorsOf, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
 import { START, lost, total, upperHalf } from "./sum";
 
@@ -149,19 +149,22 @@ export function findResults(operation: i32, slots: usize, count: i32, sums: usiz
   }
 }
 
-/** Where fewer than four rows are left, the last one stands in for those missing. */
+/** Which row a lane is of, of `count`. */
 // @ts-ignore: decorator
 @inline
-function standIn(lane: i32, count: i32): usize {
-  return <usize>min(lane, count - 1);
+function rowOf(lane: i32, count: i32): usize {
+  return <usize>min(firstOf(lane & ~3, count) + (lane & 3), count - 1);
 }
 
 export function takeMaxima(maxima: usize, slots: usize, count: i32): void {
   for (let lane = 0; lane < ((count + 3) & ~3); lane++)
-    takeMaximum(slots + <usize>(lane >> 2) * SLOT_BYTES, lane & 3, load<f32>(maxima + (standIn(lane, count) << 2)));
+    takeMaximum(slots + <usize>(lane >> 2) * SLOT_BYTES, lane & 3, load<f32>(maxima + (rowOf(lane, count) << 2)));
 }
 
 function takeSums(sums: usize, slots: usize, count: i32): void {
-  for (let lane = 0; lane < ((count + 3) & ~3); lane++)
-    takeSum(slots + <usize>(lane >> 2) * SLOT_BYTES, lane & 3, load<f64>(sums + (standIn(lane, count) << 3)));
+  for (let lane = 0; lane < ((count + 3) & ~3); lane++) {
+    const slot = slots + <usize>(lane >> 2) * SLOT_BYTES;
+    if ((lane & 3) == 0) v128.store(slot, expOfMax(slot), LARGEST);
+    takeSum(slot, lane & 3, load<f64>(sums + (rowOf(lane, count) << 3)));
+  }
 }

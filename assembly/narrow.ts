@@ -3,7 +3,7 @@
 import { UPPER_BITS, UP, DOWN, farLanes, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, findResults, settleGroup, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
-import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, storeValues } from "./slot";
+import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
 
 const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 
@@ -29,8 +29,7 @@ export function narrow(
   }
 }
 
-// A tile is 4 rows × 4 columns; the last of a row may have 1, 2 or 3 columns. Where fewer than four rows are left, the
-// last one stands in for those missing: it is read and written more than once, with the same values.
+// A tile is 4 rows × 4 columns; the last of a row may have 1, 2 or 3 columns.
 
 // @ts-ignore: decorator
 @inline
@@ -122,13 +121,12 @@ function logsOut(
 /** Rows in; elements, one row a lane, out, and what follows from the maximum. */
 function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
     let data = first;
-    let row0 = src;
+    let row0 = src + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    src = row3 + stride;
     let max = f32x4.splat(-Infinity);
     for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       max = tileIn(row0, row1, row2, row3, data, 4, max);
@@ -148,14 +146,13 @@ function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usiz
 function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const upperBits = UPPER_BITS, up = UP, down = DOWN;
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
     let data = first;
     const upper = v128.load(slots, UPPER), lower = v128.load(slots, LOWER);
-    let row0 = dst;
+    let row0 = dst + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    dst = row3 + stride;
     for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
@@ -169,14 +166,13 @@ function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, fir
 /** Logits in; log-probabilities out, as rows. */
 function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (; rows > 0; rows -= GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
     let data = first;
     const near = v128.load(slots, NEAR), log = v128.load(slots, LOG);
-    let row0 = dst;
+    let row0 = dst + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    dst = row3 + stride;
     for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
       logsOut(row0, row1, row2, row3, data, near, log, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;

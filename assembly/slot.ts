@@ -5,7 +5,7 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
   exp, exponentOf, farLanes, lowestOf, magicOf,
 } from "./exp";
-import { logOfSum, maxTerm, sumAboveOne } from "./log";
+import { logOfSum, sumAboveOne } from "./log";
 import { LOG_SUM_EXP } from "./operation";
 import { narrowed, storeFactors, upperHalf } from "./sum";
 
@@ -89,31 +89,40 @@ export function takeMaximum(slot: usize, lane: i32, max: f32): void {
   store<f32>(slot + (<usize>lane << 2), max, MAX);
 }
 
-/** Here, 1 stands for the largest term; and no row is known to be of equal terms. A +∞ somewhere makes all of its row NaN. */
+/**
+ * Relative to 1, as given; relative to the kernel's own largest term, which is in the slot, from here on: a lone element comes out
+ * as 1, nothing above it. A +∞ somewhere makes all of its row NaN.
+ */
 export function takeSum(slot: usize, lane: i32, sum: f64): void {
-  if (load<f32>(slot + (<usize>lane << 2), MAX) == Infinity) sum = NaN;
-  const near = v128.load32_splat(slot + (<usize>lane << 2), NEAR);
-  store<f64>(slot + (<usize>lane << 3), sum * f64x2.extract_lane(maxTerm(near), 0), SUMS);
-  store<f32>(slot + (<usize>lane << 2), NaN, LARGEST);
+  const at = slot + (<usize>lane << 2);
+  store<f64>(slot + (<usize>lane << 3), load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST), SUMS);
+}
+
+/**
+ * The first row of the group that begins at `row` of `count`: the last group goes back to have four rows, so that some are in two
+ * groups, with the same result. Only where there are less than four in all, the last row stands in for those missing.
+ */
+// @ts-ignore: decorator
+@inline
+export function firstOf(row: i32, count: i32): i32 {
+  return max(0, min(row, count - 4));
 }
 
 /** The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. */
 export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
-  for (; count > 0; count -= 4, slots += SLOT_BYTES) {
+  for (let row = 0; row < count; row += 4, slots += SLOT_BYTES) {
     const max = v128.load(slots, MAX), infinite = infiniteLanes(max);
     const lse01 = f64x2.add(f64x2.promote_low_f32x4(max), v128.load(slots, LOGS));
     const lse23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(max)), v128.load(slots, LOGS + 16));
     v128.store(slots, operation == LOG_SUM_EXP ? v128.bitselect(max, narrowed(lse01, lse23), infinite) : max, UPPER);
     for (let lane = 0; lane < min(count, 4); lane++) {
-      const at = slots + (<usize>lane << 2);
-      store<f32>(values, load<f32>(at, UPPER));
-      values += 4;
+      const at = slots + (<usize>lane << 2), index = <usize>(firstOf(row, count) + lane);
+      store<f32>(values + (index << 2), load<f32>(at, UPPER));
       if (operation == LOG_SUM_EXP) continue;
       const rest = v128.load64_splat(slots + (<usize>lane << 3), SUMS);
       const sum = 1 + f64x2.extract_lane(sumAboveOne(rest, v128.load32_splat(at, NEAR), v128.load32_splat(at, COUNT)), 0);
       const largest = load<f32>(at, MAX);
-      store<f64>(sums, largest == -Infinity ? 0 : largest == Infinity ? 1 : sum);
-      sums += 8;
+      store<f64>(sums + (index << 3), largest == -Infinity ? 0 : largest == Infinity ? 1 : sum);
     }
   }
 }

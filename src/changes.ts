@@ -47,7 +47,7 @@ export function temperatureOf({ temperature }: Changes, row: number): number {
 }
 
 /** Whether some row may have the temperature 0. */
-function mayFreeze({ temperature }: Changes): boolean {
+export function mayFreeze({ temperature }: Changes): boolean {
   return typeof temperature === "object" || temperature === 0;
 }
 
@@ -132,8 +132,18 @@ export function hasRanges(changes: Changes): boolean {
   return changes.lengths !== undefined || changes.causal !== undefined || mayFreeze(changes);
 }
 
-/** Fills the tables for `count` rows from `first` on. At temperature 0, the first maximum is all that is kept, and 1 divides. */
-export function fillTables(source: Source, changes: Changes, first: number, count: number, tables: Tables): void {
+/**
+ * Fills the tables for `count` rows from `first` on. At temperature 0, the first maximum is all that is kept, and 1 divides: where
+ * some row `mayFreeze`, that takes a spare row.
+ */
+export function fillTables(
+  source: Source,
+  changes: Changes,
+  first: number,
+  count: number,
+  tables: Tables,
+  spare: Float32Array | undefined,
+): void {
   const { cols, inner } = source;
   const ranges = hasRanges(changes);
   for (let i = 0; i < count; i++) {
@@ -143,12 +153,11 @@ export function fillTables(source: Source, changes: Changes, first: number, coun
     if (!ranges) continue;
     tables.starts[i] = firstKept(changes, row, cols);
     tables.ends[i] = endKept(changes, row, cols, inner);
-    if (temperature === 0) freeze(source, row, i, tables);
+    if (temperature === 0) freeze(source, row, i, tables, spare!);
   }
 }
 
-function freeze(source: Source, row: number, i: number, { starts, ends }: Tables): void {
-  const logits = new Float32Array(source.cols);
+function freeze(source: Source, row: number, i: number, { starts, ends }: Tables, logits: Float32Array): void {
   readRow(source, row, logits);
   changeLogits(source, source.changes!, row, 1, logits);
   const first = firstMaximum(logits, source.cols);

@@ -331,7 +331,9 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     if (gradient && overlap(grad, to, alike && gradFormat === outFormat)) grad = copied(what, grad);
   }
   if (operation === FROM_STATS)
-    stats = { max: kept(what, max as Float32Array, [to]), sum: kept(what, sum as Float64Array, [to]) };
+    stats = { max: keptArray(what, max as Float32Array, [to]), sum: keptArray(what, sum as Float64Array, [to]) };
+  const kept = changes === undefined ? undefined : keptChanges(what, changes, [to, stats.max, stats.sum]);
+
   call.what = what;
   call.operation = operation;
   call.input = from;
@@ -347,7 +349,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   call.inner = inner;
   call.rowStride = stride;
   call.outRowStride = outStride;
-  call.changes = changes === undefined ? undefined : keptChanges(what, changes, [to, stats.max, stats.sum]);
+  call.changes = kept;
   call.zeroEmpty = empty === "zero";
   return call;
 }
@@ -384,7 +386,7 @@ function bitsOf(array: Elements, format: Format): Stored {
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
-  if (typeof value !== "object" || value === null)
+  if (typeof value !== "object" || value === null || kindOf(value) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected { max, sum }, got ${named(value)}`);
   const { max, sum } = value as { max: unknown; sum: unknown };
   checkKind(what, `${name}.max`, max, "Float32Array");
@@ -541,15 +543,15 @@ function keptChanges(what: string, changes: Changes, written: readonly ArrayBuff
   const { temperature, bias, mask, lengths } = changes;
   return {
     ...changes,
-    temperature: typeof temperature === "number" ? temperature : kept(what, temperature, written),
-    bias: kept(what, bias, written),
-    mask: kept(what, mask, written),
-    lengths: kept(what, lengths, written),
+    temperature: typeof temperature === "number" ? temperature : keptArray(what, temperature, written),
+    bias: keptArray(what, bias, written),
+    mask: keptArray(what, mask, written),
+    lengths: keptArray(what, lengths, written),
   };
 }
 
 /** Other threads may write to it, or we shall before it is read: then a copy. */
-function kept<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
+function keptArray<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
   if (array === undefined || !(isShared(array) || written.some((other) => overlap(array, other)))) return array;
   return copied(what, array);
 }

@@ -48,8 +48,8 @@ function isPlain({ inputFormat, outFormat, inner, cols, rowStride, outRowStride,
 }
 
 function rowByRow(call: Call): void {
-  const { operation, out, outFormat, stats, rows, cols, inner, outRowStride, zeroEmpty } = call;
-  const row = new Float32Array(cols);
+  const { what, operation, out, outFormat, stats, rows, cols, inner, outRowStride, zeroEmpty } = call;
+  const row = allocated(what, cols);
   for (let index = 0; index < rows; index++) {
     changedRow(call, index, row);
     if (operation === LOG_SUM_EXP) {
@@ -60,14 +60,21 @@ function rowByRow(call: Call): void {
       [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
       continue;
     }
-    const empty = operation === FROM_STATS ? isEmpty(stats, index) : row.every((x) => x === -Infinity);
-    if (zeroEmpty && empty) row.fill(operation === LOG_SOFTMAX ? -Infinity : 0);
+    if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(row)))
+      for (let col = 0; col < cols; col++) row[col] = operation === LOG_SOFTMAX ? -Infinity : 0;
     else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
     else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
     else reference.softmax(row, row, 1, cols);
     for (let col = 0; col < cols; col++)
       storeElement(out, outFormat, positionOf(index, col, cols, inner, outRowStride), row[col]!);
   }
+}
+
+/** Whether a row is nothing but −∞. */
+function hasNothing(row: Float32Array): boolean {
+  let col = 0;
+  while (col < row.length && row[col] === -Infinity) col++;
+  return col === row.length;
 }
 
 /** dx = p·(g − Σ p·g), or g − e^l·Σ g of log-probabilities l. */

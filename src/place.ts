@@ -56,6 +56,7 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       const adjoining = inner === 1 && rowStride === cols && outRowStride === cols && !isGradient(call.operation);
       if (plain && adjoining && cols <= capacity) return inBlocks(scratch, capacity, call);
       if (isShared(call.input)) call.input = copied(call.what, call.input);
+      if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
       stream(scratch, scratchBytes, call);
     },
     createArena(byteLength) {

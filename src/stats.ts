@@ -28,7 +28,8 @@ export function mergeRowStats(a: RowStats, b: RowStats): RowStats {
   for (let row = 0; row < rows; row++) {
     const larger = Math.max(left.max[row]!, right.max[row]!); // NaN if either is
     max[row] = larger;
-    sum[row] = moved(left, row, larger) + moved(right, row, larger);
+    const total = moved(left, row, larger) + moved(right, row, larger);
+    sum[row] = larger === Infinity ? Math.min(1, total) : total; // as rowStats has it, in however many parts there is a +∞
   }
   return { max, sum };
 }

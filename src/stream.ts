@@ -1,8 +1,8 @@
 // Arrays outside of arenas, and everything that is to be changed or converted: a tile at a time through the scratch block. A tile is
 // some rows, as many as there is room for; of rows longer than that, a piece.
 
-import { fillTables } from "./changes.js";
-import type { Call } from "./check.js";
+import { fillTables, mayFreeze } from "./changes.js";
+import { allocated, type Call } from "./check.js";
 import { DATA, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";
@@ -21,10 +21,11 @@ export function stream(region: Region, scratchBytes: number, call: Call): void {
   const fit = rowsThatFit(inner, cols, room);
   const across = fit > 0 ? fit : Math.min(inner, STRIP, Math.floor(room / PIECE));
   const piece = Math.floor(room / across / PIECE) * PIECE;
+  const spare = changes !== undefined && mayFreeze(changes) ? allocated(call.what, cols) : undefined;
   for (; tile.row < rows; tile.row += tile.count) {
     // All of those side by side, as often as they fit; or else some of them.
     tile.count = Math.min(across, fit >= inner ? rows - tile.row : inner - (tile.row % inner));
-    if (changes !== undefined) fillTables(call, changes, tile.row, tile.count, region);
+    if (changes !== undefined) fillTables(call, changes, tile.row, tile.count, region, spare);
     if (fit > 0) whole(tile);
     else inPieces(tile, piece);
   }

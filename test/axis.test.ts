@@ -66,7 +66,7 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
 
     test("1 … 40 rows side by side", () => {
       const random = randomFrom(3001);
-      for (let inner = 1; inner <= 40; inner++)
+      for (const inner of [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 29, 31, 32, 33, 36, 40])
         for (const [outer, cols] of [
           [1, 5],
           [3, 2],
@@ -96,7 +96,7 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
       [2, 33_000, 2],
       [1, 70_001, 3],
       [1, 16_385, 5], // one more than goes through the work area of an arena
-      [1, 33_000, 40],
+      [1, 33_000, 13],
       [1, 130, 8200],
     ])("%i × %i × %i", (outer, cols, inner) => {
       const input = logits(randomFrom(3003 + cols), outer * cols * inner, DISTRIBUTIONS[1]!);

@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import { createEngineSync, mergeRowStats } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
-import { detached, disposed, length, option, type Refusal, refused, type, value } from "./errors.js";
+import { detached, disposed, length, memory, option, type Refusal, refused, type, value } from "./errors.js";
 import { NO_ARRAYS, NO_NUMBERS } from "./impostors.js";
 import {
   type AnyOperation,
@@ -252,18 +252,25 @@ onEveryBackend("bad options of every operation", (engine) => {
         [{ sum }, "max", "Float32Array"],
         [{ max: sum, sum: max }, "max", "Float32Array"],
         [{ max, sum: new Float32Array(ROWS) }, "sum", "Float64Array"],
-        [new Float32Array(ROWS), "max", "Float32Array"],
       ] as const)
         refused(
           () => call(engine, what, { input, second, options }),
           type(`${what}: "${name}.${field}" expected a ${kind}, got `),
         );
+      refused(
+        () => call(engine, what, { input, second: new Float32Array(ROWS), options }),
+        type(`${what}: "${name}" expected { max, sum }, got Float32Array`),
+      );
     });
 
     test("rowStats, out", () => {
       for (const out of [null, 3, "max", true])
         refusedWith("rowStats", { out }, type('rowStats: "out" expected { max, sum }, got '));
-      refusedWith("rowStats", { out: new Float32Array(ROWS) }, type('rowStats: "out.max" expected a Float32Array'));
+      refusedWith(
+        "rowStats",
+        { out: new Float32Array(ROWS) },
+        type('rowStats: "out" expected { max, sum }, got Float32Array'),
+      );
     });
   });
 
@@ -575,6 +582,67 @@ onEveryBackend("bad options of every operation", (engine) => {
       call(engine, "rowStats", { input: args.input, second: undefined, options: { cols: COLS, out } });
       expect(reads.sort()).toEqual(["out.max", "out.sum"]);
     });
+  });
+
+  test.each(OPERATIONS)("%s: patched methods of typed arrays are not called", (what) => {
+    const args = { ...valid(what), options: { cols: COLS } as Options };
+    if (TAKEN_BY.bias.includes(what))
+      Object.assign(args.options, {
+        temperature: new Float32Array(ROWS).fill(2),
+        bias: new Float32Array(COLS),
+        mask: new Uint8Array(COLS).fill(1),
+        lengths: Uint32Array.of(2, 0, 4),
+        dtype: "bfloat16",
+        ...(what === "rowStats" ? { dtype: undefined } : { out: new Uint16Array(isValue(what) ? ROWS : ROWS * COLS) }),
+        ...(TAKEN_BY.empty.includes(what) ? { empty: "zero" } : {}),
+      });
+    const expected = structuredClone(call(engine, what, args));
+    const prototype = Object.getPrototypeOf(Float32Array.prototype) as Record<PropertyKey, unknown>;
+    const names = Reflect.ownKeys(prototype).filter(
+      (name) => name !== "constructor" && Object.getOwnPropertyDescriptor(prototype, name)!.value !== undefined,
+    );
+    const before = names.map((name) => [name, Object.getOwnPropertyDescriptor(prototype, name)!] as const);
+    const called: PropertyKey[] = [];
+    let result: unknown;
+    try {
+      for (const [name, { value }] of before)
+        if (typeof value === "function")
+          Object.defineProperty(prototype, name, {
+            configurable: true,
+            writable: true,
+            value(this: unknown, ...parameters: unknown[]) {
+              called.push(name);
+              return (value as (...values: unknown[]) => unknown).apply(this, parameters);
+            },
+          });
+      result = call(engine, what, args);
+    } finally {
+      for (const [name, descriptor] of before) Object.defineProperty(prototype, name, descriptor);
+    }
+    expect(called).toEqual([]);
+    expect(result).toEqual(expected);
+  });
+
+  test("no memory for what a call needs beside its result", () => {
+    const { Float32Array: Real } = globalThis;
+    const [input, out] = [new Real(12), new Real(12).fill(7)];
+    class NoMemory {
+      constructor() {
+        throw new RangeError("Array buffer allocation failed");
+      }
+    }
+    engine.softmax(input); // whatever is kept between calls is there
+    try {
+      globalThis.Float32Array = NoMemory as unknown as typeof Float32Array;
+      if (engine.backend === "js")
+        refused(() => engine.logSoftmax(input, { out }), memory("logSoftmax: there is no memory for 48 bytes"));
+      else engine.logSoftmax(input, { out });
+      refused(() => engine.rowStats(input), memory("rowStats: there is no memory for 4 bytes"));
+    } finally {
+      globalThis.Float32Array = Real;
+    }
+    expect(out).toEqual(new Float32Array(12).fill(engine.backend === "js" ? 7 : -Math.log(12)));
+    expect(engine.logSoftmax(input, { out })).toEqual(new Float32Array(12).fill(-Math.log(12)));
   });
 
   test("rows without elements: the values of an empty sum, through no method of the caller's", () => {

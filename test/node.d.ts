@@ -1,7 +1,12 @@
 // The little of Node that the tests use: less than the 2 MB of @types/node.
 
 declare const process: {
-  readonly env: { readonly SEED?: string; readonly MEASURE?: string; readonly PROGRAMS?: string };
+  readonly env: {
+    readonly SEED?: string;
+    readonly MEASURE?: string;
+    readonly PROGRAMS?: string;
+    readonly CASES?: string;
+  };
   readonly execPath: string;
   readonly versions: { readonly node: string };
   memoryUsage(): { readonly heapUsed: number; readonly external: number; readonly arrayBuffers: number };
@@ -29,7 +34,7 @@ declare module "node:fs" {
   function readFileSync(path: string | URL): Buffer;
   function rmSync(path: string, options: { recursive: boolean; force: boolean }): void;
   function statSync(path: string | URL): { readonly size: number };
-  function writeFileSync(path: string, text: string): void;
+  function writeFileSync(path: string | URL, text: string): void;
 }
 
 declare module "node:module" {

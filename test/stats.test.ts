@@ -89,6 +89,21 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
       }
   });
 
+  test("no probability is above 1; a lone element is 1, k equal ones are fround(1 / k)", () => {
+    const random = randomFrom(7003);
+    for (let i = 0; i < 3000; i++) {
+      const largest = Math.fround(600 * random() - 300);
+      const row = new Float32Array([largest, largest - 17 - 60 * random()]);
+      expect(engine.softmaxFromStats(row, engine.rowStats(row))[0]).toBeLessThanOrEqual(1);
+      const lone = row.subarray(0, 1);
+      expect(engine.softmaxFromStats(lone, engine.rowStats(lone))[0]).toBe(1);
+    }
+    for (let k = 1; k < 300; k++) {
+      const equal = new Float32Array(k).fill(5);
+      expect(engine.softmaxFromStats(equal, engine.rowStats(equal))).toEqualBitForBit(equal.fill(1 / k));
+    }
+  });
+
   test("several rows at once, along any axis, cut along it", () => {
     const random = randomFrom(7002);
     for (const inner of [1, 3, 8])

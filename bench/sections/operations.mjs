@@ -9,7 +9,7 @@ export async function run({ quick, systems, wantsShape }) {
   const context = {
     systems: systems.filter(({ isFloor }) => !isFloor),
     wants: (shape, label) => wantsShape(label(shape)) && (shape.quick || !quick),
-    budget: quick ? { rounds: 3, milliseconds: 6, iterations: 1 } : { rounds: 15, milliseconds: 25 },
+    budget: quick ? { rounds: 3, milliseconds: 6, iterations: 1 } : { rounds: 11, milliseconds: 20 },
   };
   return { logarithms: await logarithms(context), axis: await axis(context), options: await options(context) };
 }

@@ -60,7 +60,7 @@ let turn = 0;
 const taken = () => tell({ kind: "progress", part: ++turn / turns });
 
 for (const cols of SHAPES) {
-  const truth = truthOf(input, ELEMENTS / cols, cols);
+  const truth = truthOf({ operation: "softmax", rows: ELEMENTS / cols, cols, inner: 1 }, input);
   const tasks = running.map(([name, softmax]) => {
     const run = () => softmax(input, out, cols);
     run();

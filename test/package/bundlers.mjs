@@ -112,7 +112,20 @@ export const parcel = {
   name: `parcel ${PARCEL.parcel}`,
   bundle(folder, main) {
     const binary = join(installParcel(), "node_modules/parcel/lib/bin.js");
-    node(folder, binary, "build", main, "--no-cache", "--no-source-maps", "--dist-dir", "dist", "--log-level", "warn");
+    node(
+      folder,
+      binary,
+      "build",
+      main,
+      "--no-cache",
+      "--cache-dir",
+      "cache",
+      "--no-source-maps",
+      "--dist-dir",
+      "dist",
+      "--log-level",
+      "warn",
+    );
     return `dist/${main}`;
   },
 };

@@ -97,7 +97,15 @@ function accuracy(engine, check) {
       const got = engine.softmax(row);
       const error = errorOf(row, got);
       check(`${engine.backend}: ${length} × ±${spread}`, error <= BOUNDS[engine.backend], `off by ${error} ULP`);
-      results.push(got);
+      const logs = engine.logSoftmax(row);
+      const [logSum] = engine.logSumExp(row);
+      const slack = 4e-7 * (spread + Math.abs(logSum) + 1); // logSum is rounded
+      const fits = logs.every((l, i) => {
+        const want = row[i] - logSum;
+        return l === Math.fround(want) || Math.abs(l - want) <= slack; // the first is for −∞
+      });
+      check(`${engine.backend}: ${length} × ±${spread}, logarithms`, fits);
+      results.push(got, logs, Float32Array.of(logSum));
     }
   return results;
 }
