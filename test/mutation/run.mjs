@@ -51,13 +51,22 @@ function mutated({ name, file, text, replacement }) {
 }
 
 const names = new Set();
+const stale = [];
 for (const mutant of MUTANTS) {
   if (names.has(mutant.name)) throw new Error(`two mutants are called "${mutant.name}"`);
   names.add(mutant.name);
   for (const suite of mutant.suites)
     if (!existsSync(join(root, `test/${suite}.test.ts`)))
       throw new Error(`${mutant.name}: there is no suite "${suite}"`);
-  mutated(mutant);
+  try {
+    mutated(mutant);
+  } catch ({ message }) {
+    stale.push(message);
+  }
+}
+if (stale.length > 0) {
+  console.error(stale.join("\n"));
+  process.exit(1);
 }
 const inKernel = MUTANTS.filter(({ file }) => file.startsWith("assembly/")).length;
 console.log(`${MUTANTS.length} mutants, ${inKernel} of them in the kernel, can be made`);
