@@ -9,8 +9,8 @@ export default defineConfig({
   test: {
     include: ["test/*.test.ts"],
     alias: { "softmax-wasm": `${build}esm/index.js` },
-    // Node itself runs the package, as it was built: vite does not transform it.
-    server: { deps: { external: [/\/build\//] } },
+    // Node itself runs the package, as it was built: vite does not transform it. (Tests may lie below build/, too: see mutation/.)
+    server: { deps: { external: [/\/build\/(esm|cjs)\//] } },
     setupFiles: ["test/matchers.ts"],
     testTimeout: 60_000, // no assertion on time: a slow machine is not an error
   },

@@ -7,7 +7,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { names } from "./readme.mjs";
-import { build, embeddedIn, manifest, pack, root, run, unpack } from "./tarball.mjs";
+import { build, embeddedIn, manifest, pack, root, run, unpack, write } from "./tarball.mjs";
 
 /** Most that a user downloads. */
 const PACKED_BYTES = 70_000;
@@ -76,9 +76,23 @@ describe("the tarball", () => {
   });
 
   test("has no dependencies and no install scripts", () => {
-    const { dependencies, peerDependencies, optionalDependencies, scripts } = JSON.parse(text("package.json"));
-    expect([dependencies, peerDependencies, optionalDependencies]).toEqual([undefined, undefined, undefined]);
+    const { scripts, ...rest } = JSON.parse(text("package.json"));
+    expect(Object.keys(rest).filter((name) => /dependencies$/i.test(name))).toEqual(["devDependencies"]);
     expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$/.test(name))).toEqual([]);
+    expect(files).not.toContain("binding.gyp"); // npm would take it for an install script
+  });
+
+  // `prepare` builds in a checkout, and where npm installs from git. From a tarball or a registry, npm does not run it: it would
+  // fail in this project, since no tool that it needs is there.
+  test("installs by npm, scripts allowed and nothing to download: one package, without an install script", () => {
+    const project = join(build, "package", "project");
+    write(project, { "package.json": JSON.stringify({ private: true }) });
+    run("npm", ["install", "--offline", "--ignore-scripts=false", "--no-audit", "--no-fund", tarball], {
+      cwd: project,
+    });
+    const { packages } = JSON.parse(readFileSync(join(project, "node_modules/.package-lock.json"), "utf8"));
+    expect(Object.keys(packages)).toEqual([`node_modules/${manifest.name}`]);
+    expect(packages[`node_modules/${manifest.name}`]).not.toHaveProperty("hasInstallScript");
   });
 });
 
