@@ -17,7 +17,7 @@ export { round, widen } from "./half";
 export { begin, findResults, findShifts } from "./lanes";
 export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
 export { storeValues } from "./slot";
-export { beginWide, findMaximum, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
+export { beginWide, findMaxima, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
 export const VERSION: i32 = 2;

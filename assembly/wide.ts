@@ -24,55 +24,81 @@ const TOTALS_01: usize = MAXIMA + 64;
 const TOTALS_23: usize = TOTALS_01 + 64;
 const WIDE_SLOT_BYTES: usize = TOTALS_23 + 64;
 
-const BATCH_GROUPS: i32 = 2;
+const BATCH_ROWS: i32 = 8;
+const BATCH_SLOTS_BYTES: usize = <usize>(BATCH_ROWS / GROUP_ROWS) * WIDE_SLOT_BYTES;
 /** The longest row that goes by the batch, in bytes: a batch of them stays in the L2 cache. */
 const BATCHED_BYTES: usize = 8192;
 
-/** Parameters as those of narrow.ts. */
+/** Parameters as those of narrow.ts. The maxima of a batch are found while the batch before it is added up: see `sumTerms`. */
 export function wide(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32,
   srcStride: usize, dstStride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  const batchRows = <usize>cols << 2 <= BATCHED_BYTES ? GROUP_ROWS * BATCH_GROUPS : 1;
+  const batchRows = <usize>cols << 2 <= BATCHED_BYTES ? BATCH_ROWS : 1;
   const values = isLogarithmic(operation) && operation != LOG_SOFTMAX;
-  for (; rows > 0; rows -= batchRows) {
-    const count = min(rows, batchRows);
-    for (let row = 0; row < count; row += GROUP_ROWS) beginWide(slotOf(work, row));
-    for (let row = 0; row < count; row++) findMaximum(src + <usize>row * srcStride, cols, slotOf(work, row), row & 3);
+  let slots = work, nextSlots = work + BATCH_SLOTS_BYTES;
+  let count = min(rows, batchRows);
+  beginWide(slots, count);
+  findMaxima(src, count, cols, srcStride, slots);
+  while (count > 0) {
+    rows -= count;
+    const nextCount = min(rows, batchRows), nextSrc = src + srcStride * <usize>count;
+    beginWide(nextSlots, nextCount);
     for (let row = 0; row < count; row += GROUP_ROWS)
-      findWideShifts(operation, slotOf(work, row), min(count - row, GROUP_ROWS), maxima + (<usize>row << 2));
-    for (let row = 0; row < count; row++)
-      sumWide(operation, src + <usize>row * srcStride, dst + <usize>row * dstStride, cols, slotOf(work, row), row & 3);
-    for (let row = 0; row < count; row += GROUP_ROWS)
-      findWideResults(operation, slotOf(work, row), min(count - row, GROUP_ROWS), sums + (<usize>row << 3));
-    if (values) {
-      for (let row = 0; row < count; row += GROUP_ROWS)
-        storeValues(operation, slotOf(work, row), min(count - row, GROUP_ROWS), dst + (<usize>row << 2), sums + (<usize>row << 3));
-      dst += <usize>count << 2;
-    } else {
-      for (let row = 0; row < count; row++)
-        finishWide(operation, src + <usize>row * srcStride, dst + <usize>row * dstStride, cols, slotOf(work, row), row & 3);
+      findWideShifts(operation, slotOf(slots, row), min(count - row, GROUP_ROWS), maxima + (<usize>row << 2));
+    if (isLogarithmic(operation)) {
+      sumRests(src, count, cols, srcStride, slots);
+      findMaxima(nextSrc, nextCount, cols, srcStride, nextSlots);
+    } else sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
+    for (let row = 0; row < count; row += GROUP_ROWS) {
+      const slot = slotOf(slots, row), some = min(count - row, GROUP_ROWS);
+      findWideResults(operation, slot, some, sums + (<usize>row << 3));
+      if (values) storeValues(operation, slot, some, dst + (<usize>row << 2), sums + (<usize>row << 3));
+    }
+    if (values) dst += <usize>count << 2;
+    else {
+      finish(operation, src, dst, count, cols, srcStride, dstStride, slots);
       dst += dstStride * <usize>count;
     }
-    src += srcStride * <usize>count;
+    src = nextSrc;
     maxima += <usize>count << 2;
     sums += <usize>count << 3;
+    const freed = slots;
+    slots = nextSlots;
+    nextSlots = freed;
+    count = nextCount;
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function slotOf(work: usize, row: i32): usize {
-  return work + <usize>(row >> 2) * WIDE_SLOT_BYTES;
+function slotOf(slots: usize, row: i32): usize {
+  return slots + <usize>(row >> 2) * WIDE_SLOT_BYTES;
 }
 
-/** Before the first pass of a group. Rows that are not there stay as this leaves them. */
-export function beginWide(slot: usize): void {
-  beginSlot(slot, f32x4.splat(-Infinity));
-  for (const end = slot + 64; slot < end; slot += 16) {
-    v128.store(slot, f32x4.splat(-Infinity), MAXIMA);
-    v128.store(slot, f64x2.splat(0), TOTALS_01);
-    v128.store(slot, f64x2.splat(0), TOTALS_23);
+/** Where the scalars of a row are: its lane. */
+// @ts-ignore: decorator
+@inline
+function laneOf(slots: usize, row: i32): usize {
+  return slotOf(slots, row) + (<usize>(row & 3) << 2);
+}
+
+/** Where the vectors of a row are. */
+// @ts-ignore: decorator
+@inline
+function vectorOf(slots: usize, row: i32): usize {
+  return slotOf(slots, row) + (<usize>(row & 3) << 4);
+}
+
+/** Before the first pass of `rows` rows. Those that are missing in a group of four stay as this leaves them. */
+export function beginWide(slots: usize, rows: i32): void {
+  for (; rows > 0; rows -= GROUP_ROWS, slots += WIDE_SLOT_BYTES) {
+    beginSlot(slots, f32x4.splat(-Infinity));
+    for (let at = slots; at < slots + 64; at += 16) {
+      v128.store(at, f32x4.splat(-Infinity), MAXIMA);
+      v128.store(at, f64x2.splat(0), TOTALS_01);
+      v128.store(at, f64x2.splat(0), TOTALS_23);
+    }
   }
 }
 
@@ -100,20 +126,22 @@ export function storeTail(dst: usize, v: v128, bytes: usize): void {
   }
 }
 
-/** Pass 1, for one `row` of the group. A NaN is passed over (it reaches the sum instead). */
-export function findMaximum(src: usize, cols: i32, slot: usize, row: i32): void {
-  slot += <usize>row << 4;
-  const end = src + (<usize>cols << 2);
-  let a = v128.load(slot, MAXIMA), b = a, c = a, d = a;
-  for (; src + BLOCK_BYTES <= end; src += BLOCK_BYTES) {
-    a = f32x4.pmax(a, v128.load(src));
-    b = f32x4.pmax(b, v128.load(src, 16));
-    c = f32x4.pmax(c, v128.load(src, 32));
-    d = f32x4.pmax(d, v128.load(src, 48));
+/** Pass 1. A NaN is passed over (it reaches the sum instead). */
+export function findMaxima(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
+  for (let row = 0; row < rows; row++, src += stride) {
+    const vector = vectorOf(slots, row), end = src + (<usize>cols << 2);
+    let at = src;
+    let a = v128.load(vector, MAXIMA), b = a, c = a, d = a;
+    for (; at + BLOCK_BYTES <= end; at += BLOCK_BYTES) {
+      a = f32x4.pmax(a, v128.load(at));
+      b = f32x4.pmax(b, v128.load(at, 16));
+      c = f32x4.pmax(c, v128.load(at, 32));
+      d = f32x4.pmax(d, v128.load(at, 48));
+    }
+    for (; at + 16 <= end; at += 16) a = f32x4.pmax(a, v128.load(at));
+    if (at < end) b = f32x4.pmax(b, loadTail(at, end - at));
+    v128.store(vector, f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)), MAXIMA);
   }
-  for (; src + 16 <= end; src += 16) a = f32x4.pmax(a, v128.load(src));
-  if (src < end) b = f32x4.pmax(b, loadTail(src, end - src));
-  v128.store(slot, f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)), MAXIMA);
 }
 
 /** Between passes 1 and 2: how far the rows are to be moved, and the powers of two to divide by. */
@@ -126,10 +154,10 @@ export function findWideShifts(operation: i32, slot: usize, count: i32, maxima: 
   findShifts(operation, slot, count, maxima);
 }
 
-/** Pass 2, for one `row` of the group: what the operation adds up. Terms are left at `dst`. */
-export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize, row: i32): void {
-  if (isLogarithmic(operation)) sumRests(src, cols, slot, row);
-  else sumTerms(src, dst, cols, slot, row);
+/** Pass 2, for rows in pieces: what the operation adds up. Terms are left at `dst`. */
+export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize): void {
+  if (isLogarithmic(operation)) sumRests(src, 1, cols, 0, slot);
+  else sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
 }
 
 /** The row less its centre. */
@@ -139,94 +167,118 @@ function centred(src: usize, dst: usize, cols: i32, centre: v128): void {
   if (src < end) storeTail(dst, f32x4.sub(loadTail(src, end - src), centre), end - src);
 }
 
-/** Writes the terms exp(x)·2^−N, and adds them to the row's totals. */
-function sumTerms(src: usize, dst: usize, cols: i32, slot: usize, row: i32): void {
-  const vector = <usize>row << 4, lane = <usize>row << 2;
-  if (load<f32>(slot + lane, CENTRE) != 0) {
-    centred(src, dst, cols, v128.load32_splat(slot + lane, CENTRE));
-    src = dst;
-  }
+/**
+ * Writes the terms exp(x)·2^−N, and adds them to the rows' totals. And on the way, pass 1 of rows that come later: this pass
+ * computes for so long that their way from memory takes no time of its own (4096 × 1000, from memory: 6 % off the whole).
+ */
+function sumTerms(
+  src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
+  nextSrc: usize, nextRows: i32, nextSlots: usize,
+): void {
   const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
   const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
-  const lowest = v128.load32_splat(slot + lane, LOWEST), magic = v128.load32_splat(slot + lane, MAGIC);
 
-  const end = src + (<usize>cols << 2);
-  while (src < end) {
-    const stop = min(src + FLUSHED_BYTES, end);
-    let sum = f32x4.splat(START), losses = f32x4.splat(0);
-    for (; src + BLOCK_BYTES <= stop; src += BLOCK_BYTES, dst += BLOCK_BYTES) {
-      const x0 = floored(v128.load(src), lowest), x1 = floored(v128.load(src, 16), lowest);
-      const x2 = floored(v128.load(src, 32), lowest), x3 = floored(v128.load(src, 48), lowest);
-      const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
-      const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
-      const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);
-      const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
-      const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
-      const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-      const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
-      v128.store(dst, e0);
-      v128.store(dst, e1, 16);
-      v128.store(dst, e2, 32);
-      v128.store(dst, e3, 48);
-      const a0 = f32x4.add(sum, e0), a1 = f32x4.add(a0, e1), a2 = f32x4.add(a1, e2), a3 = f32x4.add(a2, e3);
-      losses = f32x4.add(losses, lost(sum, a0, e0));
-      losses = f32x4.add(losses, lost(a0, a1, e1));
-      losses = f32x4.add(losses, lost(a1, a2, e2));
-      losses = f32x4.add(losses, lost(a2, a3, e3));
-      sum = a3;
+  for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
+    const lane = laneOf(slots, row), totals = vectorOf(slots, row);
+    const isCentred = load<f32>(lane, CENTRE) != 0;
+    if (isCentred) centred(src, dst, cols, v128.load32_splat(lane, CENTRE));
+    const lowest = v128.load32_splat(lane, LOWEST), magic = v128.load32_splat(lane, MAGIC);
+    const looksAhead = row < nextRows, next = vectorOf(nextSlots, row);
+    let max = looksAhead ? v128.load(next, MAXIMA) : lowest;
+    let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
+
+    const end = at + (<usize>cols << 2);
+    while (at < end) {
+      const stop = min(at + FLUSHED_BYTES, end);
+      let sum = f32x4.splat(START), losses = f32x4.splat(0);
+      for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES, to += BLOCK_BYTES) {
+        if (looksAhead) {
+          max = f32x4.pmax(max, v128.load(ahead));
+          max = f32x4.pmax(max, v128.load(ahead, 16));
+          max = f32x4.pmax(max, v128.load(ahead, 32));
+          max = f32x4.pmax(max, v128.load(ahead, 48));
+          ahead += BLOCK_BYTES;
+        }
+        const x0 = floored(v128.load(at), lowest), x1 = floored(v128.load(at, 16), lowest);
+        const x2 = floored(v128.load(at, 32), lowest), x3 = floored(v128.load(at, 48), lowest);
+        const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
+        const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
+        const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);
+        const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
+        const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
+        const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
+        const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
+        v128.store(to, e0);
+        v128.store(to, e1, 16);
+        v128.store(to, e2, 32);
+        v128.store(to, e3, 48);
+        const a0 = f32x4.add(sum, e0), a1 = f32x4.add(a0, e1), a2 = f32x4.add(a1, e2), a3 = f32x4.add(a2, e3);
+        losses = f32x4.add(losses, lost(sum, a0, e0));
+        losses = f32x4.add(losses, lost(a0, a1, e1));
+        losses = f32x4.add(losses, lost(a1, a2, e2));
+        losses = f32x4.add(losses, lost(a2, a3, e3));
+        sum = a3;
+      }
+      for (; at + 16 <= stop; at += 16, to += 16) {
+        if (looksAhead) {
+          max = f32x4.pmax(max, v128.load(ahead));
+          ahead += 16;
+        }
+        const e = exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+        v128.store(to, e);
+        const next = f32x4.add(sum, e);
+        losses = f32x4.add(losses, lost(sum, next, e));
+        sum = next;
+      }
+      if (at < stop) {
+        const bytes = stop - at;
+        if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
+        const e = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+        storeTail(to, e, bytes);
+        at = stop;
+        const next = f32x4.add(sum, e);
+        losses = f32x4.add(losses, lost(sum, next, e));
+        sum = next;
+      }
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses)), TOTALS_01);
+      const upperTotal = total(upperHalf(sum), upperHalf(losses));
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), upperTotal), TOTALS_23);
     }
-    for (; src + 16 <= stop; src += 16, dst += 16) {
-      const e = exp(v128.load(src), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-      v128.store(dst, e);
-      const next = f32x4.add(sum, e);
-      losses = f32x4.add(losses, lost(sum, next, e));
-      sum = next;
-    }
-    if (src < stop) {
-      const tail = loadTail(src, stop - src);
-      const e = exp(tail, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-      storeTail(dst, e, stop - src);
-      src = stop;
-      const next = f32x4.add(sum, e);
-      losses = f32x4.add(losses, lost(sum, next, e));
-      sum = next;
-    }
-    const totals = slot + vector;
-    v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses)), TOTALS_01);
-    const upperTotal = total(upperHalf(sum), upperHalf(losses));
-    v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), upperTotal), TOTALS_23);
+    if (looksAhead) v128.store(next, max, MAXIMA);
   }
 }
 
 /** Adds up the terms of all elements but the largest, and counts those. */
-function sumRests(src: usize, cols: i32, slot: usize, row: i32): void {
-  const vector = <usize>row << 4, lane = <usize>row << 2;
-  if (abs(load<f32>(slot + lane, MAX)) == Infinity) markNaN(src, cols, slot + lane);
+function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
   const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
   const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
-  const centre = v128.load32_splat(slot + lane, CENTRE), max = v128.load32_splat(slot + lane, NEAR);
-  const lowest = f32x4.sub(v128.load32_splat(slot + lane, LOWEST), f32x4.splat(LIFT * 0.6931471805599453));
-  const magic = f32x4.add(v128.load32_splat(slot + lane, MAGIC), f32x4.splat(LIFT));
-  let sum01 = v128.load(slot + vector, TOTALS_01), sum23 = v128.load(slot + vector, TOTALS_23);
-  let count = 0;
-  const end = src + (<usize>cols << 2);
-  for (; src + 16 <= end; src += 16) {
-    const x = f32x4.sub(v128.load(src), centre), isMax = f32x4.eq(x, max);
-    const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
-    count += popcnt(i32x4.bitmask(isMax));
-    sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-    sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+  for (let row = 0; row < rows; row++, src += stride) {
+    const lane = laneOf(slots, row), totals = vectorOf(slots, row);
+    if (abs(load<f32>(lane, MAX)) == Infinity) markNaN(src, cols, lane);
+    const centre = v128.load32_splat(lane, CENTRE), max = v128.load32_splat(lane, NEAR);
+    const lowest = f32x4.sub(v128.load32_splat(lane, LOWEST), f32x4.splat(LIFT * 0.6931471805599453));
+    const magic = f32x4.add(v128.load32_splat(lane, MAGIC), f32x4.splat(LIFT));
+    let sum01 = v128.load(totals, TOTALS_01), sum23 = v128.load(totals, TOTALS_23);
+    let count = 0, at = src;
+    const end = src + (<usize>cols << 2);
+    for (; at + 16 <= end; at += 16) {
+      const x = f32x4.sub(v128.load(at), centre), isMax = f32x4.eq(x, max);
+      const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
+      count += popcnt(i32x4.bitmask(isMax));
+      sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
+      sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+    }
+    if (at < end) {
+      const x = f32x4.sub(loadTail(at, end - at), centre), isMax = f32x4.eq(x, max);
+      const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
+      count += popcnt(i32x4.bitmask(isMax));
+      sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
+      sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+    }
+    v128.store(totals, sum01, TOTALS_01);
+    v128.store(totals, sum23, TOTALS_23);
+    store<i32>(lane, load<i32>(lane, COUNT) + count, COUNT);
   }
-  if (src < end) {
-    const x = f32x4.sub(loadTail(src, end - src), centre), isMax = f32x4.eq(x, max);
-    const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
-    count += popcnt(i32x4.bitmask(isMax));
-    sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-    sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
-  }
-  v128.store(slot + vector, sum01, TOTALS_01);
-  v128.store(slot + vector, sum23, TOTALS_23);
-  store<i32>(slot + lane, load<i32>(slot + lane, COUNT) + count, COUNT);
 }
 
 /** A maximum of −∞ or +∞ becomes NaN where there is a NaN: pass 1 takes no notice of those. */
@@ -252,36 +304,50 @@ function totalOf(slot: usize): v128 {
   return f64x2.add(v128.shuffle<f64>(a, b, 0, 2), v128.shuffle<f64>(a, b, 1, 3));
 }
 
-/** Pass 3, for one `row` of the group: from the terms, which are at `dst`, or else from the elements at `src`. */
-export function finishWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize, row: i32): void {
-  if (operation == LOG_SOFTMAX) subtract(src, dst, cols, slot, row);
-  else scale(dst, cols, slot, row);
+/** Pass 3, for rows in pieces: from the terms, which are at `dst`, or else from the elements at `src`. */
+export function finishWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize): void {
+  finish(operation, src, dst, 1, cols, 0, 0, slot);
+}
+
+function finish(
+  operation: i32, src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
+): void {
+  if (operation == LOG_SOFTMAX) subtract(src, dst, rows, cols, srcStride, dstStride, slots);
+  else scale(dst, rows, cols, dstStride, slots);
 }
 
 /** (x − max) − log Σ: of one sign, so no rounding is larger than one of the result. */
-function subtract(src: usize, dst: usize, cols: i32, slot: usize, row: i32): void {
-  const lane = <usize>row << 2;
-  const max = f32x4.add(v128.load32_splat(slot + lane, CENTRE), v128.load32_splat(slot + lane, NEAR));
-  const log = v128.load32_splat(slot + lane, LOG);
-  const end = src + (<usize>cols << 2);
-  for (; src + 16 <= end; src += 16, dst += 16) v128.store(dst, f32x4.sub(f32x4.sub(v128.load(src), max), log));
-  if (src < end) storeTail(dst, f32x4.sub(f32x4.sub(loadTail(src, end - src), max), log), end - src);
+function subtract(
+  src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
+): void {
+  for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride) {
+    const lane = laneOf(slots, row);
+    const max = f32x4.add(v128.load32_splat(lane, CENTRE), v128.load32_splat(lane, NEAR));
+    const log = v128.load32_splat(lane, LOG);
+    const end = src + (<usize>cols << 2);
+    let at = src, to = dst;
+    for (; at + 16 <= end; at += 16, to += 16) v128.store(to, f32x4.sub(f32x4.sub(v128.load(at), max), log));
+    if (at < end) storeTail(to, f32x4.sub(f32x4.sub(loadTail(at, end - at), max), log), end - at);
+  }
 }
 
-/** The terms at `dst`, times the row's factor. */
-function scale(dst: usize, cols: i32, slot: usize, row: i32): void {
-  const lane = <usize>row << 2;
-  const upper = v128.load32_splat(slot + lane, UPPER), lower = v128.load32_splat(slot + lane, LOWER);
+/** The terms at `dst`, times the rows' factors. */
+function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
   const upperBits = UPPER_BITS, up = UP, down = DOWN;
-  const end = dst + (<usize>cols << 2);
-  for (; dst + BLOCK_BYTES <= end; dst += BLOCK_BYTES) {
-    const y0 = timesDouble(v128.load(dst), upper, lower, upperBits, up, down), y1 = timesDouble(v128.load(dst, 16), upper, lower, upperBits, up, down);
-    const y2 = timesDouble(v128.load(dst, 32), upper, lower, upperBits, up, down), y3 = timesDouble(v128.load(dst, 48), upper, lower, upperBits, up, down);
-    v128.store(dst, y0);
-    v128.store(dst, y1, 16);
-    v128.store(dst, y2, 32);
-    v128.store(dst, y3, 48);
+  for (let row = 0; row < rows; row++, dst += stride) {
+    const lane = laneOf(slots, row);
+    const upper = v128.load32_splat(lane, UPPER), lower = v128.load32_splat(lane, LOWER);
+    const end = dst + (<usize>cols << 2);
+    let at = dst;
+    for (; at + BLOCK_BYTES <= end; at += BLOCK_BYTES) {
+      const y0 = timesDouble(v128.load(at), upper, lower, upperBits, up, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, up, down);
+      const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, up, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, up, down);
+      v128.store(at, y0);
+      v128.store(at, y1, 16);
+      v128.store(at, y2, 32);
+      v128.store(at, y3, 48);
+    }
+    for (; at + 16 <= end; at += 16) v128.store(at, timesDouble(v128.load(at), upper, lower, upperBits, up, down));
+    if (at < end) storeTail(at, timesDouble(loadTail(at, end - at), upper, lower, upperBits, up, down), end - at);
   }
-  for (; dst + 16 <= end; dst += 16) v128.store(dst, timesDouble(v128.load(dst), upper, lower, upperBits, up, down));
-  if (dst < end) storeTail(dst, timesDouble(loadTail(dst, end - dst), upper, lower, upperBits, up, down), end - dst);
 }
