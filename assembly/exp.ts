@@ -10,7 +10,7 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. This, `timesDouble` and `rebuilt` are the only places where the two binaries differ.
+ * every machine. This, `timesDouble`, `oneLess` and `rebuilt` are the only places where the two binaries differ.
  */
 // @ts-ignore: decorator
 @inline
@@ -41,6 +41,15 @@ export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, 
   return f32x4.mul(f32x4.add(f32x4.mul(highUpper, upper), small), down);
 }
 
+/** 1 − a·upper, to 2⁻³⁵, where that is small and `upper` has 12 significant bits. */
+// @ts-ignore: decorator
+@inline
+export function oneLess(a: v128, upper: v128, one: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, upper, one);
+  const aUpper = v128.and(a, UPPER_BITS);
+  return f32x4.sub(f32x4.sub(one, f32x4.mul(aUpper, upper)), f32x4.mul(f32x4.sub(a, aUpper), upper));
+}
+
 // The constants are mutable globals, read once per call into locals. As literals, V8 13 and later would rebuild them inside
 // the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Nothing writes to them
 // (from JavaScript, a v128 cannot be written).
@@ -54,29 +63,32 @@ export let Q4: v128 = f32x4.splat(0.04166829213500023);        // 0x1.5558bep-5
 export let Q5: v128 = f32x4.splat(0.008368532173335552);       // 0x1.123856p-7
 export let Q6: v128 = f32x4.splat(0.001381829846650362);       // 0x1.6a3d08p-10
 export let ONE: v128 = f32x4.splat(1.0);                       // 0x1p+0
+export let LN2: v128 = f32x4.splat(0.6931471805599453);
+export let BIAS: v128 = f32x4.splat(127);
+/** For N = 0: see `magicOf`. */
+export let MAGIC_OF_0: v128 = f32x4.splat(12582912 + 127);
+/**
+ * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
+ * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
+ */
+export let FAR: v128 = f32x4.splat(256);
 export let UP: v128 = f32x4.splat(4294967296.0);               // 0x1p+32          see `timesDouble`
 export let DOWN: v128 = f32x4.splat(2.3283064365386963e-10);   // 0x1p-32
 /** The upper 12 significant bits of a float32: the product of two such numbers is exact. */
 export let UPPER_BITS: v128 = i32x4.splat(0xfffff000);
 
-/**
- * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
- * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
- */
-export const FAR: f32 = 256;
-
 /** A mask of the lanes whose maximum is far from zero, infinite or NaN. */
 // @ts-ignore: decorator
 @inline
 export function farLanes(max: v128): v128 {
-  return v128.not(f32x4.lt(f32x4.abs(max), f32x4.splat(FAR)));
+  return v128.not(f32x4.lt(f32x4.abs(max), FAR));
 }
 
 /** N = round(max·log2 e): 2^N is the power of two nearest to exp(max), so exp(max)·2^−N lies in [√½, √2]. */
 // @ts-ignore: decorator
 @inline
 export function exponentOf(max: v128): v128 {
-  return f32x4.nearest(f32x4.mul(max, f32x4.splat(1.4426950408889634)));
+  return f32x4.nearest(f32x4.mul(max, LOG2E));
 }
 
 /**
@@ -86,14 +98,14 @@ export function exponentOf(max: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function magicOf(exponent: v128): v128 {
-  return f32x4.sub(f32x4.splat(12582912 + 127), exponent);
+  return f32x4.sub(MAGIC_OF_0, exponent);
 }
 
 /** (N − 127)·ln2: everything at or below it has a zero exponent field, so its exp is exactly 0. */
 // @ts-ignore: decorator
 @inline
 export function lowestOf(exponent: v128): v128 {
-  return f32x4.mul(f32x4.sub(exponent, f32x4.splat(127)), f32x4.splat(0.6931471805599453));
+  return f32x4.mul(f32x4.sub(exponent, BIAS), LN2);
 }
 
 // The stages of exp. They are apart so that wide.ts and narrow.ts can take four vectors through each stage

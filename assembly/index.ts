@@ -7,7 +7,9 @@ import { narrow } from "./narrow";
 import { isValue } from "./operation";
 import { wide } from "./wide";
 
-export { fuses, DOWN, LN2_LOWER, LN2_UPPER, LOG2E, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS } from "./exp";
+export {
+  fuses, BIAS, DOWN, FAR, LN2, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS,
+} from "./exp";
 export { change } from "./change";
 export {
   finishGradient, finishGradientColumns, gradientColumns, gradientRows, sumGradient, sumGradientColumns,
@@ -20,7 +22,7 @@ export { storeValues } from "./slot";
 export { beginWide, findMaxima, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
-export const VERSION: i32 = 2;
+export const VERSION: i32 = 3;
 
 /** Which of the two binaries this is. */
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;

@@ -12,10 +12,10 @@ import {
 import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUMS,
+  CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER,
   beginSlot, expOfMax, findFactorsOf, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
-import { START, lost, total, upperHalf } from "./sum";
+import { START, lost, lostOfTwo, upperHalf } from "./sum";
 
 export const GROUP_ROWS: i32 = 4;
 export const BATCH_GROUPS: i32 = 8;
@@ -23,7 +23,7 @@ export const SLOTS_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
 /** From an element of a row to the next. */
 export const STEP: usize = 16 * BATCH_GROUPS;
-/** How many terms a lane adds up before float64 takes over, in bytes: see sum.ts. */
+/** How many terms a lane adds up before it begins a new sum, in bytes: see sum.ts. */
 const FLUSHED_BYTES: usize = 64 * STEP;
 
 export function begin(slots: usize, groups: i32): void {
@@ -69,15 +69,18 @@ export function sum(operation: i32, data: usize, cols: i32, slots: usize, groups
 function sumTerms(first: usize, cols: i32, slots: usize, groups: i32): void {
   const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
   const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
+  const start = f32x4.splat(START), none = f32x4.splat(0);
 
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += 16) {
     let data = first;
     const end = data + <usize>cols * STEP;
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
-    let largest = v128.load(slots, LARGEST);
+    const largest = exp(v128.load(slots, NEAR), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+    v128.store(slots, largest, LARGEST);
+    let high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER);
     while (data < end) {
       const stop = min(data + FLUSHED_BYTES, end);
-      let sum = f32x4.splat(START), losses = f32x4.splat(0);
+      let sum = start, losses = none;
       // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
       for (; data + 4 * STEP <= stop; data += 4 * STEP) {
         const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data, STEP), lowest);
@@ -99,7 +102,6 @@ function sumTerms(first: usize, cols: i32, slots: usize, groups: i32): void {
         losses = f32x4.add(losses, lost(a1, a2, e2));
         losses = f32x4.add(losses, lost(a2, a3, e3));
         sum = a3;
-        largest = f32x4.pmax(largest, f32x4.pmax(f32x4.pmax(e0, e1), f32x4.pmax(e2, e3)));
       }
       for (; data < stop; data += STEP) {
         const e = exp(v128.load(data), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
@@ -107,12 +109,14 @@ function sumTerms(first: usize, cols: i32, slots: usize, groups: i32): void {
         const next = f32x4.add(sum, e);
         losses = f32x4.add(losses, lost(sum, next, e));
         sum = next;
-        largest = f32x4.pmax(largest, e);
       }
-      v128.store(slots, f64x2.add(v128.load(slots, SUMS), total(sum, losses)), SUMS);
-      v128.store(slots, f64x2.add(v128.load(slots, SUMS + 16), total(upperHalf(sum), upperHalf(losses))), SUMS + 16);
+      sum = f32x4.sub(sum, start);
+      const all = f32x4.add(high, sum);
+      low = f32x4.add(low, f32x4.add(losses, lostOfTwo(high, sum, all)));
+      high = all;
     }
-    v128.store(slots, largest, LARGEST);
+    v128.store(slots, high, SUM);
+    v128.store(slots, low, SUM_LOWER);
   }
 }
 

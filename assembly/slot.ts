@@ -18,7 +18,10 @@ export const NEAR: usize = 32;
 /** For exp: see there. */
 export const LOWEST: usize = 48;
 export const MAGIC: usize = 64;
-/** Two float64 pairs: the sum of the terms, or of all but the largest ones (log.ts). */
+/** The sum of the terms: its upper and its lower part. */
+export const SUM: usize = 80;
+export const SUM_LOWER: usize = 96;
+/** Or two float64 pairs: the sum of all terms but the largest ones (log.ts), or of a gradient. */
 export const SUMS: usize = 80;
 /** The largest term, or (int32) how many elements are as large as the maximum. */
 export const LARGEST: usize = 112;
@@ -37,7 +40,7 @@ export function beginSlot(slot: usize, max: v128): void {
   v128.store(slot, max, MAX);
   v128.store(slot, f64x2.splat(0), SUMS);
   v128.store(slot, f64x2.splat(0), SUMS + 16);
-  v128.store(slot, f32x4.splat(0), LARGEST);
+  v128.store(slot, f32x4.splat(0), COUNT);
 }
 
 /** From the maximum to how far the rows are to be moved, and the powers of two to divide by. */
@@ -55,7 +58,7 @@ export function findShiftsOf(slot: usize, max: v128): void {
 // @ts-ignore: decorator
 @inline
 export function findFactorsOf(slot: usize): void {
-  storeFactors(slot + UPPER, v128.load(slot, SUMS), v128.load(slot, SUMS + 16), v128.load(slot, LARGEST));
+  storeFactors(slot + UPPER, v128.load(slot, SUM), v128.load(slot, SUM_LOWER), v128.load(slot, LARGEST), ONE);
 }
 
 /** The largest term, from the maximum of rows near zero. */
@@ -95,7 +98,10 @@ export function takeMaximum(slot: usize, lane: i32, max: f32): void {
  */
 export function takeSum(slot: usize, lane: i32, sum: f64): void {
   const at = slot + (<usize>lane << 2);
-  store<f64>(slot + (<usize>lane << 3), load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST), SUMS);
+  let relative = load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST);
+  if (relative < Infinity) relative = min(relative, <f64>f32.MAX_VALUE);
+  store<f32>(at, <f32>relative, SUM);
+  store<f32>(at, <f32>(relative - <f32>relative), SUM_LOWER);
 }
 
 /**

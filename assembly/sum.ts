@@ -6,7 +6,7 @@
 // longer rows go on in float64 after that many. This costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
-import { UPPER_BITS } from "./exp";
+import { UPPER_BITS, oneLess } from "./exp";
 
 export const START: f32 = 2;
 
@@ -22,6 +22,14 @@ export function lost(sum: v128, next: v128, term: v128): v128 {
 @inline
 export function upperHalf(v: v128): v128 {
   return v128.shuffle<f64>(v, v, 1, 0);
+}
+
+/** What `a + b`, rounded to `sum`, has lost, whichever is larger (Knuth's TwoSum). */
+// @ts-ignore: decorator
+@inline
+export function lostOfTwo(a: v128, b: v128, sum: v128): v128 {
+  const second = f32x4.sub(sum, a);
+  return f32x4.add(f32x4.sub(a, f32x4.sub(sum, second)), f32x4.sub(b, second));
 }
 
 /** The sums in lanes 0 and 1, in float64. */
@@ -65,24 +73,43 @@ function divisor(sum: v128, largest: v128): v128 {
   return v128.bitselect(nudged, sum, f64x2.eq(sum, f64x2.mul(count, largest)));
 }
 
+/** Four float64 → float32 at `at`, and what that rounding has lost 16 bytes on. */
+// @ts-ignore: decorator
+@inline
+export function storeSums(at: usize, sum01: v128, sum23: v128): void {
+  const sum = narrowed(sum01, sum23);
+  v128.store(at, sum);
+  v128.store(at, lowerOf(sum, sum01, sum23), 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function lowerOf(sum: v128, sum01: v128, sum23: v128): v128 {
+  return narrowed(
+    f64x2.sub(sum01, f64x2.promote_low_f32x4(sum)), f64x2.sub(sum23, f64x2.promote_low_f32x4(upperHalf(sum))),
+  );
+}
+
 /**
- * From the sums of four rows, two by two, and their largest terms, to what the terms are to be multiplied by: 1/divisor in
- * the two parts that `timesDouble` wants, written to `at` and 16 bytes on.
+ * From the sums of four rows, each in two float32, and their largest terms, to what the terms are to be multiplied by: 1/divisor
+ * in the two parts that `timesDouble` wants, written to `at` and 16 bytes on. In float32 throughout, since four rows in
+ * float64 are two vectors: 10 columns 8 % faster, 2 columns 20 %.
  */
 // @ts-ignore: decorator
 @inline
-export function storeFactors(at: usize, sum01: v128, sum23: v128, largest: v128): void {
-  let sum = narrowed(sum01, sum23);
+export function storeFactors(at: usize, high: v128, low: v128, largest: v128, one: v128): void {
+  let sum = f32x4.add(high, low), rest = lost(high, sum, low);
   if (mayBeEqual(sum, largest)) {
-    sum01 = divisor(sum01, f64x2.promote_low_f32x4(largest));
-    sum23 = divisor(sum23, f64x2.promote_low_f32x4(upperHalf(largest)));
-    sum = narrowed(sum01, sum23);
+    const sum01 = f64x2.add(f64x2.promote_low_f32x4(sum), f64x2.promote_low_f32x4(rest));
+    const sum23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(sum)), f64x2.promote_low_f32x4(upperHalf(rest)));
+    const divisor01 = divisor(sum01, f64x2.promote_low_f32x4(largest));
+    const divisor23 = divisor(sum23, f64x2.promote_low_f32x4(upperHalf(largest)));
+    sum = narrowed(divisor01, divisor23);
+    rest = lowerOf(sum, divisor01, divisor23);
   }
-  const inverse = f32x4.div(f32x4.splat(1), sum), upper = v128.and(inverse, UPPER_BITS);
+  const inverse = f32x4.div(one, sum), upper = v128.and(inverse, UPPER_BITS);
   // The second part is (1 − divisor·upper)/divisor.
-  const one = f64x2.splat(1);
-  const left01 = f64x2.sub(one, f64x2.mul(sum01, f64x2.promote_low_f32x4(upper)));
-  const left23 = f64x2.sub(one, f64x2.mul(sum23, f64x2.promote_low_f32x4(upperHalf(upper))));
+  const left = f32x4.sub(oneLess(sum, upper, one), f32x4.mul(rest, upper));
   v128.store(at, upper);
-  v128.store(at, f32x4.mul(narrowed(left01, left23), inverse), 16);
+  v128.store(at, f32x4.mul(left, inverse), 16);
 }

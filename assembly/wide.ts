@@ -13,10 +13,10 @@ import { GROUP_ROWS, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUMS, UPPER,
+  CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, UPPER,
   beginSlot, expOfMax, storeValues,
 } from "./slot";
-import { START, lost, total, upperHalf } from "./sum";
+import { START, lost, storeSums, total, upperHalf } from "./sum";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
 const MAXIMA: usize = SLOT_BYTES;
@@ -289,9 +289,14 @@ function markNaN(src: usize, cols: i32, lane: usize): void {
 
 /** Between passes 2 and 3: what the terms are to be multiplied by, or the logarithms. */
 export function findWideResults(operation: i32, slot: usize, count: i32, sums: usize): void {
-  v128.store(slot, totalOf(slot), SUMS);
-  v128.store(slot, totalOf(slot + 32), SUMS + 16);
-  if (!isLogarithmic(operation)) v128.store(slot, expOfMax(slot), LARGEST);
+  const sum01 = totalOf(slot), sum23 = totalOf(slot + 32);
+  if (isLogarithmic(operation)) {
+    v128.store(slot, sum01, SUMS);
+    v128.store(slot, sum23, SUMS + 16);
+  } else {
+    storeSums(slot + SUM, sum01, sum23);
+    v128.store(slot, expOfMax(slot), LARGEST);
+  }
   findResults(operation, slot, count, sums);
 }
 

@@ -28,7 +28,7 @@ const DEPTH = 90;
 const kernels = workerData.names.map((name) => {
   const memory = new WebAssembly.Memory({ initial: (DST + 4 * CHUNK) / 65536 });
   const module = new WebAssembly.Module(readFileSync(new URL(`../build/${name}.wasm`, import.meta.url)));
-  const { beginWide, findMaximum, findWideShifts, sumWide } = new WebAssembly.Instance(module, { env: { memory } })
+  const { beginWide, findMaxima, findWideShifts, sumWide } = new WebAssembly.Instance(module, { env: { memory } })
     .exports;
   const largest = new Float32Array(memory.buffer, MAX, 1);
   const xs = new Float32Array(memory.buffer, SRC, CHUNK);
@@ -36,10 +36,10 @@ const kernels = workerData.names.map((name) => {
   /** The first two passes of a long row of which `xs` is a piece, as src/stream.ts does them. */
   const run = (count, max) => {
     largest[0] = max;
-    beginWide(SLOT);
-    findMaximum(MAX, 1, SLOT, 0);
+    beginWide(SLOT, 1);
+    findMaxima(MAX, 1, 1, 0, SLOT);
     findWideShifts(SOFTMAX, SLOT, 1, NONE);
-    sumWide(SOFTMAX, SRC, DST, count, SLOT, 0);
+    sumWide(SOFTMAX, SRC, DST, count, SLOT);
   };
   const single = (x, max) => {
     xs[0] = x;

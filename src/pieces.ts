@@ -9,7 +9,7 @@ import { emptyRows, fillEmpty, loadGradient, loadLogits, reload, save, secondAt,
 /** The rows of `tile`, in pieces of `piece` elements. */
 export function inPieces(tile: Tile, piece: number): void {
   const { kernel } = tile.region;
-  if (tile.call.inner === 1) kernel.beginWide(WORK);
+  if (tile.call.inner === 1) kernel.beginWide(WORK, 1);
   else kernel.begin(WORK, Math.ceil(tile.count / 4));
   if (isGradient(tile.call.operation)) gradient(tile, piece);
   else forward(tile, piece);
@@ -58,7 +58,7 @@ function forward(tile: Tile, piece: number): void {
       const here = emptyRows(tile);
       empty = empty === undefined ? here : empty.filter((index) => here.includes(index));
     }
-    if (isRow) kernel.findMaximum(DATA, tile.length, WORK, 0);
+    if (isRow) kernel.findMaxima(DATA, 1, tile.length, 0, WORK);
     else kernel.findColumnMaxima(DATA, count, tile.length, 4 * count, WORK);
   });
   giveStats(region, call, row, count);
@@ -66,7 +66,7 @@ function forward(tile: Tile, piece: number): void {
   else kernel.findShifts(operation, WORK, count, MAXIMA);
 
   const sumPiece = () => {
-    if (isRow) kernel.sumWide(operation, DATA, DATA, tile.length, WORK, 0);
+    if (isRow) kernel.sumWide(operation, DATA, DATA, tile.length, WORK);
     else kernel.sumColumns(operation, DATA, DATA, count, tile.length, 4 * count, WORK);
   };
   if (operation !== FROM_STATS || keepsTerms)
@@ -89,7 +89,7 @@ function forward(tile: Tile, piece: number): void {
       loadLogits(tile);
       if (hasTerms) sumPiece();
     }
-    if (isRow) kernel.finishWide(operation, DATA, DATA, tile.length, WORK, 0);
+    if (isRow) kernel.finishWide(operation, DATA, DATA, tile.length, WORK);
     else kernel.finishColumns(operation, DATA, DATA, count, tile.length, 4 * count, WORK);
     fillEmpty(tile, empty ?? []);
     save(tile);

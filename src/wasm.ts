@@ -94,12 +94,12 @@ export interface Kernel {
   round(format: number, src: number, dst: number, count: number): void;
 
   // A row that is too long, in pieces.
-  beginWide(slot: number): void;
-  findMaximum(src: number, cols: number, slot: number, row: number): void;
+  beginWide(slot: number, rows: number): void;
+  findMaxima(src: number, rows: number, cols: number, stride: number, slot: number): void;
   findWideShifts(operation: number, slot: number, count: number, maxima: number): void;
-  sumWide(operation: number, src: number, dst: number, cols: number, slot: number, row: number): void;
+  sumWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
   findWideResults(operation: number, slot: number, count: number, sums: number): void;
-  finishWide(operation: number, src: number, dst: number, cols: number, slot: number, row: number): void;
+  finishWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
   storeValues(operation: number, slots: number, count: number, values: number, sums: number): void;
   sumGradient(operation: number, out: number, grad: number, cols: number, slot: number): void;
   finishGradient(operation: number, out: number, grad: number, dst: number, cols: number, slot: number): void;
@@ -149,4 +149,4 @@ export interface Kernel {
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 2;
+export const KERNEL_VERSION = 3;
