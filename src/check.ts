@@ -597,7 +597,10 @@ export interface EngineOptions {
   readonly deterministic?: boolean | undefined;
   /** A ready `WebAssembly.Module` of one of our binaries, where compiling is not allowed (Cloudflare Workers). */
   readonly module?: object | undefined;
-  /** Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²⁰. */
+  /**
+   * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which all but 2²⁰ is only
+   * touched for rows that are longer than that.
+   */
   readonly scratchBytes?: number | undefined;
 }
 
@@ -650,7 +653,7 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
     backend: backend as EngineSetup["backend"],
     deterministic: deterministic === true,
     module: module as object | undefined,
-    scratchBytes: scratchBytes === undefined ? 2 ** 20 : checkCount(what, "scratchBytes", scratchBytes, 4096, 2 ** 30),
+    scratchBytes: scratchBytes === undefined ? 2 ** 23 : checkCount(what, "scratchBytes", scratchBytes, 4096, 2 ** 30),
   };
 }
 

@@ -5,8 +5,14 @@ import { type Call, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
 import { Arena, copy, createRegion, DATA, FEW, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
 import { FLOAT32, formOf, isGradient, isValue } from "./operation.js";
-import { stream } from "./stream.js";
+import { rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
+
+/**
+ * What of the scratch is used, so that it stays in the cache, unless a row needs more: bench, arrays; the cache of that machine is
+ * of that size. A row that does not fit into all of it either is copied five times instead of two (pieces.ts).
+ */
+const BLOCK_BYTES = 2 ** 20;
 
 /** What an engine runs on. The call is checked; `rows` and `cols` are positive. */
 export interface Backend {
@@ -24,8 +30,10 @@ const CALL_BYTES = 2 ** 20;
 
 export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
-  const capacity = Math.floor(scratchBytes / 4);
+  const blockBytes = Math.min(scratchBytes, BLOCK_BYTES);
   let scratch: Region | undefined = first;
+  /** How much of it may have been written to. */
+  let usedBytes = blockBytes;
 
   function region(what: string, byteLength: number): Region {
     try {
@@ -54,10 +62,13 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       }
       scratch ??= region(call.what, scratchBytes);
       const adjoining = inner === 1 && rowStride === cols && outRowStride === cols && !isGradient(call.operation);
-      if (plain && adjoining && cols <= capacity) return inBlocks(scratch, capacity, call);
+      let bytes = blockBytes;
+      // Shorter rows fit four at a time, whatever goes with them.
+      if (64 * cols > bytes && rowsThatFit(call, bytes) === 0) usedBytes = bytes = scratchBytes;
+      if (plain && adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
       if (isShared(call.input)) call.input = copied(call.what, call.input);
       if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
-      stream(scratch, scratchBytes, call);
+      stream(scratch, bytes, call);
     },
     createArena(byteLength) {
       const arena = region("createArena", byteLength);
@@ -69,8 +80,9 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       });
     },
     clear() {
-      scratch?.bytes.fill(0, WORK);
+      scratch?.bytes.fill(0, WORK, DATA + usedBytes);
       scratch = undefined;
+      usedBytes = blockBytes;
     },
   };
 }

@@ -14,11 +14,11 @@ const PIECE = 256;
 /** How many rows side by side go through the kernel at once. */
 const STRIP = 32;
 
-export function stream(region: Region, scratchBytes: number, call: Call): void {
+export function stream(region: Region, bytes: number, call: Call): void {
   const { changes, rows, cols, inner } = call;
-  const room = roomFor(call, scratchBytes);
+  const room = roomFor(call, bytes);
   const tile: Tile = { call, region, room, row: 0, count: 0, first: 0, length: cols };
-  const fit = rowsThatFit(inner, cols, room);
+  const fit = rowsThatFit(call, bytes);
   const across = fit > 0 ? fit : Math.min(inner, STRIP, Math.floor(room / PIECE));
   const piece = Math.floor(room / across / PIECE) * PIECE;
   const spare = changes !== undefined && mayFreeze(changes) ? allocated(call.what, cols) : undefined;
@@ -32,8 +32,9 @@ export function stream(region: Region, scratchBytes: number, call: Call): void {
 }
 
 /** How many whole rows a tile can have: a multiple of four if it can be, since the kernel takes four at once. 0: not one. */
-function rowsThatFit(inner: number, cols: number, room: number): number {
-  const fit = Math.min(TABLE_ROWS, Math.floor(room / cols));
+export function rowsThatFit(call: Call, bytes: number): number {
+  const { cols, inner } = call;
+  const fit = Math.min(TABLE_ROWS, Math.floor(roomFor(call, bytes) / cols));
   if (inner === 1) return fit > 4 ? fit - (fit % 4) : fit;
   if (fit >= inner) return fit - (fit % inner);
   return fit > STRIP ? fit - (fit % STRIP) : fit >= 4 ? fit - (fit % 4) : 0;
