@@ -152,6 +152,6 @@ function finishInLanes(
       for (let at = first; at < data + <usize>piece * STEP; at += STEP)
         v128.store(at, gradients(operation, v128.load(at), v128.load(at + GRADIENT), sum01, sum23));
     }
-    scatter(AS_IT_IS, dst, row, count, piece, cols, inner, stride, data, work);
+    scatter(AS_IT_IS, dst, row, count, piece, cols, inner, stride, data, STEP, work);
   }
 }
