@@ -28,7 +28,7 @@ export const jsBackend: Backend = {
     else rowByRow(call);
   },
   createArena(byteLength) {
-    const { buffer } = allocated("createArena", Math.ceil(byteLength / 4));
+    const { buffer } = allocated("createArena", 4 * Math.ceil(byteLength / 16));
     return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
   },
   clear() {},
@@ -57,7 +57,9 @@ function rowByRow(call: Call): void {
       continue;
     }
     if (operation === ROW_STATS) {
-      [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
+      const { max, sum } = reference.statistics(row, 0, cols);
+      stats.max[index] = max;
+      stats.sum[index] = sum;
       continue;
     }
     if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(row)))
