@@ -32,12 +32,16 @@ function expOf(d: number, lowest: number): number {
 
 /** Terms of the row at hand, in doubles. Kept between calls up to this length, then allocated anew. */
 let terms = new Float64Array(0);
+let termCount = 0;
 const KEPT_TERMS = 65536;
 
 function termsFor(cols: number): Float64Array {
-  if (cols <= terms.length) return terms;
-  const grown = new Float64Array(Math.max(cols, Math.min(2 * cols, KEPT_TERMS)));
-  if (cols <= KEPT_TERMS) terms = grown;
+  if (cols <= termCount) return terms;
+  const count = Math.max(cols, Math.min(2 * cols, KEPT_TERMS));
+  const grown = new Float64Array(count);
+  if (cols > KEPT_TERMS) return grown;
+  termCount = count;
+  terms = grown;
   return grown;
 }
 
