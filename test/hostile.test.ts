@@ -466,6 +466,7 @@ const GROUP = 100;
 onEveryBackend(`${CALLS} hostile calls ${WITH_SEED}`, (engine, name) => {
   const small = createEngineSync({ backend: name, scratchBytes: 4096 });
   const arenas = new Map([engine, small].map((each) => [each, each.createArena(2 ** 15)]));
+  if (name === "js") arenas.clear(); // there, a call may give the buffer away
   afterAll(() => {
     small.dispose();
     for (const arena of arenas.values()) arena.dispose();
