@@ -107,5 +107,9 @@ function told(refusals: readonly Refusal[]): string {
 }
 
 function firstLine(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0]!;
+  try {
+    return String(cause instanceof Error ? cause.message : cause).split("\n", 1)[0]!;
+  } catch {
+    return "it threw what has no text"; // an object without a prototype, say
+  }
 }

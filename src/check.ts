@@ -9,6 +9,7 @@ import {
   byteOffsetOf,
   duplicate,
   isDetached,
+  isRevoked,
   isShared,
   kindOf,
   lengthOf,
@@ -58,12 +59,27 @@ type ErrorClass = new (message: string, options?: { cause?: unknown }) => Error;
 
 export function fail(Class: ErrorClass, code: SoftmaxErrorCode, message: string, cause?: unknown): never {
   const error = cause === undefined ? new Class(message) : new Class(message, { cause });
-  throw Object.assign(error, { code });
+  throw define(error, "code", ownValue(code));
+}
+
+const define = Object.defineProperty;
+
+/** What defines a property without asking Object.prototype, which may have a setter for it, or a `get`. */
+function ownValue(value: unknown): PropertyDescriptor {
+  const plain: PropertyDescriptor & { __proto__: null } = {
+    __proto__: null,
+    value,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  };
+  return plain;
 }
 
 /** The code of an error of ours, `undefined` for any other. */
 export function codeOf(error: unknown): SoftmaxErrorCode | undefined {
-  const { code } = (error ?? {}) as { code?: unknown };
+  if (typeof error !== "object" || error === null || !hasOwn(error, "code")) return undefined;
+  const { code } = error as { code?: unknown };
   return typeof code === "string" && code.startsWith("ERR_SOFTMAX_") ? (code as SoftmaxErrorCode) : undefined;
 }
 
@@ -73,6 +89,7 @@ function named(value: unknown): string {
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "string") return value.length > 40 ? "a long string" : JSON.stringify(value);
   if (typeof value !== "object") return `a ${typeof value}`;
+  if (isRevoked(value)) return "a revoked proxy";
   return kindOf(value) ?? (Array.isArray(value) ? "Array" : "an object");
 }
 
@@ -98,7 +115,13 @@ export function checkCount(what: string, name: string, value: unknown, least: nu
 }
 
 function checkOptions(what: string, options: unknown): asserts options is object {
-  if (typeof options !== "object" || options === null || Array.isArray(options) || kindOf(options) !== undefined)
+  if (
+    typeof options !== "object" ||
+    options === null ||
+    isRevoked(options) ||
+    Array.isArray(options) ||
+    kindOf(options) !== undefined
+  )
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "options" expected an object, got ${named(options)}`);
 }
 
@@ -354,10 +377,18 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   return call;
 }
 
+/** As `includes`, which anyone can patch. */
+function isAmong(value: unknown, values: readonly unknown[]): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i] === value) return true;
+  return false;
+}
+
 /** One of some words. */
 function oneOf(what: string, name: string, value: unknown, words: readonly string[]): void {
-  if ((words as readonly unknown[]).includes(value)) return;
-  const message = `${what}: "${name}" expected ${words.map((word) => `"${word}"`).join(" or ")}, got ${named(value)}`;
+  if (isAmong(value, words)) return;
+  let expected = "";
+  for (let i = 0; i < words.length; i++) expected += `${i === 0 ? "" : " or "}"${words[i]}"`;
+  const message = `${what}: "${name}" expected ${expected}, got ${named(value)}`;
   if (typeof value === "string") fail(RangeError, "ERR_SOFTMAX_VALUE", message);
   fail(TypeError, "ERR_SOFTMAX_TYPE", message);
 }
@@ -386,7 +417,7 @@ function bitsOf(array: Elements, format: Format): Stored {
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
-  if (typeof value !== "object" || value === null || kindOf(value) !== undefined)
+  if (typeof value !== "object" || value === null || isRevoked(value) || kindOf(value) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected { max, sum }, got ${named(value)}`);
   const { max, sum } = value as { max: unknown; sum: unknown };
   checkKind(what, `${name}.max`, max, "Float32Array");
@@ -394,9 +425,11 @@ function statsOf(what: string, name: string, value: unknown): { max: unknown; su
   return { max, sum };
 }
 
-function checkKind(what: string, name: string, value: unknown, ...kinds: string[]): void {
-  if (!kinds.includes(kindOf(value)!))
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a ${kinds.join(" or ")}, got ${named(value)}`);
+function checkKind(what: string, name: string, value: unknown, kind: string, or?: string): void {
+  const actual = kindOf(value);
+  if (actual === kind || (actual !== undefined && actual === or)) return;
+  const expected = or === undefined ? kind : `${kind} or ${or}`;
+  fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a ${expected}, got ${named(value)}`);
 }
 
 function exactLength(what: string, name: string, array: ArrayBufferView, wanted: number): void {
@@ -437,34 +470,35 @@ interface Layout extends Matrix {
   readonly inner: number;
 }
 
+/** Far more than anyone has: a proxy may call itself as long as it likes. */
+const MOST_AXES = 1024;
+
+/** Nothing is kept of the shape but what follows from it: storing into an array asks Array.prototype, which may have a setter. */
 function readShape(what: string, shape: unknown, axis: unknown): Layout {
-  if (!Array.isArray(shape))
+  if (isRevoked(shape) || !Array.isArray(shape))
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "shape" expected an array of numbers, got ${named(shape)}`);
-  const rank = shape.length;
-  const sizes: number[] = [];
-  for (let i = 0; i < rank; i++) sizes.push(checkCount(what, `shape[${i}]`, shape[i], 0, Number.MAX_SAFE_INTEGER));
+  const rank = checkCount(what, "shape.length", shape.length, 0, MOST_AXES);
   const most = Math.max(rank, 1);
   const given = axis === undefined ? -1 : checkCount(what, "axis", axis, -most, most - 1);
   const along = given < 0 ? given + most : given;
   let rows = 1;
+  let cols = 1;
   let inner = 1;
   let elements = 1;
-  for (const [i, size] of sizes.entries()) {
-    if (i !== along) rows *= size;
+  let height = 1;
+  let width = 1;
+  for (let i = 0; i < rank; i++) {
+    const size = checkCount(what, `shape[${i}]`, shape[i], 0, Number.MAX_SAFE_INTEGER);
+    if (i === along) cols = size;
+    else rows *= size;
     if (i > along) inner *= size;
     elements *= size;
+    height = width;
+    width = size;
     if (Math.max(rows, elements) > Number.MAX_SAFE_INTEGER)
       fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
   }
-  return {
-    rows,
-    cols: sizes[along] ?? 1,
-    inner: Math.max(inner, 1),
-    rank,
-    fromLast: most - 1 - along,
-    height: sizes.at(-2) ?? 1,
-    width: sizes.at(-1) ?? 1,
-  };
+  return { rows, cols, inner: Math.max(inner, 1), rank, fromLast: most - 1 - along, height, width };
 }
 
 function checkChanges(
@@ -552,8 +586,13 @@ function keptChanges(what: string, changes: Changes, written: readonly ArrayBuff
 
 /** Other threads may write to it, or we shall before it is read: then a copy. */
 function keptArray<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
-  if (array === undefined || !(isShared(array) || written.some((other) => overlap(array, other)))) return array;
+  if (array === undefined || !(isShared(array) || overlapsAny(array, written))) return array;
   return copied(what, array);
+}
+
+function overlapsAny(array: ArrayBufferView, others: readonly ArrayBufferView[]): boolean {
+  for (let i = 0; i < others.length; i++) if (overlap(array, others[i]!)) return true;
+  return false;
 }
 
 /**
@@ -577,7 +616,7 @@ export function allocated(what: string, length: number): Float32Array {
   return allocate(what, 4 * length, () => new Float32Array(length));
 }
 
-function allocatedDoubles(what: string, length: number): Float64Array {
+export function allocatedDoubles(what: string, length: number): Float64Array {
   return allocate(what, 8 * length, () => new Float64Array(length));
 }
 
@@ -633,12 +672,10 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
     }
   }
   if (backend === undefined) backend = "auto";
-  if (!BACKENDS.includes(backend)) {
-    const [Class, code] =
-      typeof backend === "string"
-        ? ([RangeError, "ERR_SOFTMAX_VALUE"] as const)
-        : ([TypeError, "ERR_SOFTMAX_TYPE"] as const);
-    fail(Class, code, `${what}: "backend" expected "auto", "relaxed", "simd" or "js", got ${named(backend)}`);
+  if (!isAmong(backend, BACKENDS)) {
+    const message = `${what}: "backend" expected "auto", "relaxed", "simd" or "js", got ${named(backend)}`;
+    if (typeof backend === "string") fail(RangeError, "ERR_SOFTMAX_VALUE", message);
+    fail(TypeError, "ERR_SOFTMAX_TYPE", message);
   }
   if (deterministic !== undefined && typeof deterministic !== "boolean")
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "deterministic" expected a boolean, got ${named(deterministic)}`);
@@ -658,12 +695,12 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
 }
 
 /** Statistics of the same number of rows. */
-export function checkPair(what: string, a: unknown, b: unknown): [a: RowStats, b: RowStats, rows: number] {
+export function checkPair(what: string, a: unknown, b: unknown): { left: RowStats; right: RowStats; rows: number } {
   const left = statsOf(what, "a", a);
   const right = statsOf(what, "b", b);
   const rows = attachedLength(what, "a.max", left.max as Float32Array);
   exactLength(what, "a.sum", left.sum as Float64Array, rows);
   exactLength(what, "b.max", right.max as Float32Array, rows);
   exactLength(what, "b.sum", right.sum as Float64Array, rows);
-  return [left as RowStats, right as RowStats, rows];
+  return { left: left as RowStats, right: right as RowStats, rows };
 }

@@ -6,6 +6,7 @@ import { storeElement } from "./half.js";
 import { type Arena, MAX_BYTES } from "./memory.js";
 import {
   FROM_STATS,
+  isValue,
   LOG_SOFTMAX,
   LOG_SOFTMAX_BACKWARD,
   LOG_SUM_EXP,
@@ -127,7 +128,7 @@ export class Engine {
     try {
       this.#alive(what); // after the last of the caller's code: a getter may have disposed of the engine
       if (call.cols > 0 && call.rows > 0) this.#backend.run(call);
-      else emptyRows(call);
+      else if (isValue(operation)) emptyRows(call); // of the others, a shape may have 2^52, with nothing to write
       return call.result;
     } catch (cause) {
       this.#recover(what, cause);
@@ -148,11 +149,11 @@ export class Engine {
   }
 }
 
-/** Rows without elements have nothing to write but the value of an empty sum. */
+/** The value of an empty sum, for rows without elements. */
 function emptyRows({ operation, out, outFormat, stats, rows }: Call): void {
   for (let row = 0; row < rows; row++) {
     if (operation === LOG_SUM_EXP) storeElement(out, outFormat, row, -Infinity);
-    else if (operation === ROW_STATS) {
+    else {
       stats.max[row] = -Infinity;
       stats.sum[row] = 0;
     }

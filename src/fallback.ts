@@ -3,7 +3,7 @@
 import { changedRow, positionOf } from "./changes.js";
 import { allocated, type Call, copied } from "./check.js";
 import { elementAt, storeElement } from "./half.js";
-import { isShared } from "./intrinsics.js";
+import { bufferOf, isShared } from "./intrinsics.js";
 import { Arena } from "./memory.js";
 import {
   FLOAT32,
@@ -28,7 +28,7 @@ export const jsBackend: Backend = {
     else rowByRow(call);
   },
   createArena(byteLength) {
-    const { buffer } = allocated("createArena", Math.ceil(byteLength / 4));
+    const buffer = bufferOf(allocated("createArena", 4 * Math.ceil(byteLength / 16)));
     return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
   },
   clear() {},
@@ -57,10 +57,12 @@ function rowByRow(call: Call): void {
       continue;
     }
     if (operation === ROW_STATS) {
-      [stats.max[index], stats.sum[index]] = reference.statistics(row, 0, cols) as [number, number];
+      const { max, sum } = reference.statistics(row, 0, cols);
+      stats.max[index] = max;
+      stats.sum[index] = sum;
       continue;
     }
-    if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(row)))
+    if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(row, cols)))
       for (let col = 0; col < cols; col++) row[col] = operation === LOG_SOFTMAX ? -Infinity : 0;
     else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
     else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
@@ -72,10 +74,10 @@ function rowByRow(call: Call): void {
 }
 
 /** Whether a row is nothing but −∞. */
-function hasNothing(row: Float32Array): boolean {
+function hasNothing(row: Float32Array, cols: number): boolean {
   let col = 0;
-  while (col < row.length && row[col] === -Infinity) col++;
-  return col === row.length;
+  while (col < cols && row[col] === -Infinity) col++;
+  return col === cols;
 }
 
 /** dx = p·(g − Σ p·g), or g − e^l·Σ g of log-probabilities l. */

@@ -18,16 +18,34 @@ export const bufferOf: (array: ArrayBufferView) => ArrayBufferLike = getter(type
 /** The typed arrays this library reads and writes. */
 export type Typed = Float32Array | Float64Array | Uint8Array | Uint16Array | Uint32Array | Int32Array;
 
+interface TypedConstructor {
+  new (source: unknown, offset?: number, length?: number): unknown;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
 const CLASSES = { Float32Array, Float64Array, Uint8Array, Uint16Array, Uint32Array, Int32Array } as unknown as Readonly<
-  Record<string, new (source: unknown, offset?: number, length?: number) => unknown>
+  Record<string, TypedConstructor>
 >;
 
-const set = Float32Array.prototype.set;
+const { set, fill } = Float32Array.prototype;
 /** Arrays of one class. */
 export const setElements: (target: Typed, source: Typed, at: number) => void = Function.prototype.call.bind(set);
+export const fillElements: (target: Typed, value: number, start?: number, end?: number) => void =
+  Function.prototype.call.bind(fill);
 
 const keys: (array: ArrayBufferView) => unknown = Function.prototype.call.bind(Float32Array.prototype.keys);
-const byteLength: (buffer: ArrayBufferLike) => number = getter(ArrayBuffer.prototype, "byteLength");
+/** Of one that is not shared: 0 once it was transferred. */
+export const sizeOf: (buffer: ArrayBufferLike) => number = getter(ArrayBuffer.prototype, "byteLength");
+
+/** Whether a value is a proxy of which nothing can be asked any more. */
+export function isRevoked(value: unknown): boolean {
+  try {
+    Array.isArray(value);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 /** Whether an array of length 0 lost its buffer (transferred), or its part of it (shrunk), rather than never had any. */
 export function isDetached(array: ArrayBufferView): boolean {
@@ -42,7 +60,7 @@ export function isDetached(array: ArrayBufferView): boolean {
 /** Whether other threads can write to the array while we read it. */
 export function isShared(array: ArrayBufferView): boolean {
   try {
-    byteLength(bufferOf(array));
+    sizeOf(bufferOf(array));
     return false;
   } catch {
     return true;
@@ -51,8 +69,8 @@ export function isShared(array: ArrayBufferView): boolean {
 
 /** `count` elements of `array` from `start` on, as a plain array on the same memory. */
 export function portion<T extends Typed>(array: T, start: number, count: number): T {
-  const offset = byteOffsetOf(array) + array.BYTES_PER_ELEMENT * start;
-  return new CLASSES[kindOf(array)!]!(bufferOf(array), offset, count) as T;
+  const Class = CLASSES[kindOf(array)!]!;
+  return new Class(bufferOf(array), byteOffsetOf(array) + Class.BYTES_PER_ELEMENT * start, count) as T;
 }
 
 /** A plain array of ours with the same elements. */

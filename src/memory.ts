@@ -8,7 +8,7 @@
 // bytes hold the messages of the debug build.) A test checks the sizes.
 
 import { checkCount, fail } from "./check.js";
-import { portion, setElements, type Typed } from "./intrinsics.js";
+import { fillElements, portion, setElements, sizeOf, type Typed } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
 
 declare global {
@@ -58,7 +58,12 @@ export interface Region {
 export function createRegion(module: object, byteLength: number): Region {
   const { Memory, Instance } = webAssembly();
   const pages = Math.ceil((DATA + byteLength + BEYOND) / PAGE_BYTES);
-  const memory = new Memory({ initial: pages, maximum: pages });
+  const size: { initial: number; maximum: number; __proto__: null } = {
+    initial: pages,
+    maximum: pages,
+    __proto__: null,
+  };
+  const memory = new Memory(size); // which would take `shared` from Object.prototype, too
   const instance = new Instance(module, { env: { memory } }); // a local called `exports` would hide that of CommonJS
   const { buffer } = memory;
   return {
@@ -108,7 +113,7 @@ export class Arena {
   #mostUsed = 0;
   #disposed = false;
 
-  /** @internal */
+  /** @internal `buffer` holds `byteLength` from `start` on, rounded up to a multiple of 16. */
   constructor(buffer: ArrayBuffer, start: number, byteLength: number, retire: () => void) {
     this.#buffer = buffer;
     this.#start = start;
@@ -118,7 +123,7 @@ export class Arena {
 
   /** Bytes not handed out yet. */
   get bytesFree(): number {
-    return this.byteLength - this.#used;
+    return Math.max(0, this.byteLength - this.#used);
   }
 
   /**
@@ -126,6 +131,7 @@ export class Arena {
    *
    * @throws {@link RangeError} `ERR_SOFTMAX_ARENA_FULL` where there is no room; nothing changes.
    * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid length.
+   * @throws {@link TypeError} `ERR_SOFTMAX_DETACHED` where its buffer was transferred (`js`: others cannot be).
    * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
    */
   alloc(length: number): Float32Array {
@@ -137,8 +143,10 @@ export class Arena {
         "ERR_SOFTMAX_ARENA_FULL",
         `alloc: ${bytes} bytes do not fit: the arena has ${this.bytesFree} of ${this.byteLength} left`,
       );
+    if (sizeOf(this.#buffer) === 0)
+      fail(TypeError, "ERR_SOFTMAX_DETACHED", "alloc: the arena is detached: its buffer was transferred");
     const array = new Float32Array(this.#buffer, this.#start + this.#used, length);
-    this.#used = Math.min(this.byteLength, this.#used + Math.ceil(bytes / 16) * 16);
+    this.#used += Math.ceil(bytes / 16) * 16;
     this.#mostUsed = Math.max(this.#mostUsed, this.#used);
     return array;
   }
@@ -154,7 +162,7 @@ export class Arena {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#retire();
-    new Uint8Array(this.#buffer, this.#start, this.#mostUsed).fill(0);
+    if (sizeOf(this.#buffer) > 0) fillElements(new Uint8Array(this.#buffer, this.#start, this.#mostUsed), 0);
   }
 
   [Symbol.dispose](): void {

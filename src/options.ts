@@ -18,7 +18,7 @@ export type Elements = Float32Array | Uint16Array | Float16Elements;
 export interface LayoutOptions {
   /** Elements per row; `input.length` must be a multiple of it. Default: the whole input is one row. */
   readonly cols?: number | undefined;
-  /** The shape of the input, in place of `cols`: the last axis varies fastest (C order). */
+  /** The shape of the input, in place of `cols`: the last axis varies fastest (C order). At most 1024 axes. */
   readonly shape?: readonly number[] | undefined;
   /** With `shape`: the axis that rows lie along, −rank to rank − 1. Default −1, the last. */
   readonly axis?: number | undefined;

@@ -51,12 +51,13 @@ function forward(tile: Tile, piece: number): void {
   /** Whether the terms can wait in `out`: it has room for a float32 each. Otherwise they are found twice. */
   const keepsTerms = hasTerms && outFormat === FLOAT32;
 
-  let empty: readonly number[] | undefined;
+  let empty: Uint8Array | undefined;
   eachPiece(tile, piece, () => {
     loadLogits(tile);
     if (zeroEmpty) {
       const here = emptyRows(tile);
-      empty = empty === undefined ? here : empty.filter((index) => here.includes(index));
+      if (empty === undefined) empty = here;
+      else for (let i = 0; i < count; i++) empty[i]! &= here[i]!;
     }
     if (isRow) kernel.findMaxima(DATA, 1, tile.length, 0, WORK);
     else kernel.findColumnMaxima(DATA, count, tile.length, 4 * count, WORK);
@@ -91,7 +92,7 @@ function forward(tile: Tile, piece: number): void {
     }
     if (isRow) kernel.finishWide(operation, DATA, DATA, tile.length, WORK);
     else kernel.finishColumns(operation, DATA, DATA, count, tile.length, 4 * count, WORK);
-    fillEmpty(tile, empty ?? []);
+    if (empty !== undefined) fillEmpty(tile, empty);
     save(tile);
   });
 }

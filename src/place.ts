@@ -2,9 +2,9 @@
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
 import { type Call, copied, fail } from "./check.js";
-import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
+import { bufferOf, byteOffsetOf, fillElements, isShared } from "./intrinsics.js";
 import { Arena, copy, createRegion, DATA, FEW, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
-import { FLOAT32, formOf, isGradient, isValue } from "./operation.js";
+import { FLOAT32, formOf, isGradient, isValue, LOG_SUM_EXP } from "./operation.js";
 import { rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
 
@@ -43,11 +43,15 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     }
   }
 
-  /** The arena that all of a call's arrays lie in, if there is one. */
-  function arenaOf({ operation, input, grad, out }: Call): Region | undefined {
+  /** The arena that all of a call's arrays lie in, if there is one, and none where the kernel works. */
+  function arenaOf({ operation, input, grad, out, stats }: Call): Region | undefined {
     const buffer = bufferOf(input);
     const arena = arenas.get(buffer);
-    if (arena === undefined || isValue(operation)) return arena;
+    if (arena === undefined) return undefined;
+    const isBelow = (array: ArrayBufferView) => byteOffsetOf(array) < DATA && bufferOf(array) === buffer;
+    if (operation === LOG_SUM_EXP) return isBelow(out) ? undefined : arena;
+    if (usesTables(operation) && (isBelow(stats.max) || isBelow(stats.sum))) return undefined;
+    if (isValue(operation)) return arena;
     if (isGradient(operation) && (bufferOf(grad) !== buffer || byteOffsetOf(grad) < DATA)) return undefined;
     return bufferOf(out) === buffer ? arena : undefined;
   }
@@ -76,11 +80,11 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       arenas.set(buffer, arena);
       return new Arena(buffer, DATA, byteLength, () => {
         arenas.delete(buffer);
-        arena.bytes.fill(0, WORK, DATA);
+        fillElements(arena.bytes, 0, WORK, DATA);
       });
     },
     clear() {
-      scratch?.bytes.fill(0, WORK, DATA + usedBytes);
+      if (scratch !== undefined) fillElements(scratch.bytes, 0, WORK, DATA + usedBytes);
       scratch = undefined;
       usedBytes = blockBytes;
     },

@@ -32,12 +32,16 @@ function expOf(d: number, lowest: number): number {
 
 /** Terms of the row at hand, in doubles. Kept between calls up to this length, then allocated anew. */
 let terms = new Float64Array(0);
+let termCount = 0;
 const KEPT_TERMS = 65536;
 
 function termsFor(cols: number): Float64Array {
-  if (cols <= terms.length) return terms;
-  const grown = new Float64Array(Math.max(cols, Math.min(2 * cols, KEPT_TERMS)));
-  if (cols <= KEPT_TERMS) terms = grown;
+  if (cols <= termCount) return terms;
+  const count = Math.max(cols, Math.min(2 * cols, KEPT_TERMS));
+  const grown = new Float64Array(count);
+  if (cols > KEPT_TERMS) return grown;
+  termCount = count;
+  terms = grown;
   return grown;
 }
 
@@ -119,10 +123,10 @@ function extremeOf(input: Float32Array, start: number, end: number): number {
 }
 
 /** The maximum and Σ exp(x − max) of one row: 0 for one of only −∞, 1 for one with +∞. */
-export function statistics(input: Float32Array, start: number, end: number): [max: number, sum: number] {
+export function statistics(input: Float32Array, start: number, end: number): { max: number; sum: number } {
   const max = extremeOf(input, start, end);
-  if (Math.abs(max) === Infinity) return [max, max < 0 ? 0 : 1];
-  return [max, 1 + sumAboveOne(input, start, end, max)];
+  if (Math.abs(max) === Infinity) return { max, sum: max < 0 ? 0 : 1 };
+  return { max, sum: 1 + sumAboveOne(input, start, end, max) };
 }
 
 /** exp(x − max) / sum of one row; NaN where a +∞ is the maximum, be it in this part of the row or not. */

@@ -1,6 +1,6 @@
 // Statistics of parts of rows, put together.
 
-import { checkPair } from "./check.js";
+import { allocated, allocatedDoubles, checkPair } from "./check.js";
 import type { RowStats } from "./options.js";
 
 /**
@@ -12,7 +12,7 @@ import type { RowStats } from "./options.js";
  * @param a Statistics of `rows` rows, as {@link rowStats} gives them.
  * @param b Those of the other part of the same rows.
  * @returns New statistics of `rows` rows.
- * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, `ERR_SOFTMAX_DETACHED`, {@link RangeError} `ERR_SOFTMAX_LENGTH`
+ * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, `ERR_SOFTMAX_DETACHED`, {@link RangeError} `ERR_SOFTMAX_LENGTH`, `ERR_SOFTMAX_MEMORY`
  * @example
  * ```ts
  * const left = rowStats(new Float32Array([1, 2]));
@@ -22,9 +22,9 @@ import type { RowStats } from "./options.js";
  * ```
  */
 export function mergeRowStats(a: RowStats, b: RowStats): RowStats {
-  const [left, right, rows] = checkPair("mergeRowStats", a, b);
-  const max = new Float32Array(rows);
-  const sum = new Float64Array(rows);
+  const { left, right, rows } = checkPair("mergeRowStats", a, b);
+  const max = allocated("mergeRowStats", rows);
+  const sum = allocatedDoubles("mergeRowStats", rows);
   for (let row = 0; row < rows; row++) {
     const larger = Math.max(left.max[row]!, right.max[row]!); // NaN if either is
     max[row] = larger;

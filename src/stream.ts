@@ -56,13 +56,13 @@ function whole(tile: Tile): void {
   }
   loadLogits(tile);
   giveStats(region, call, row, count);
-  const empty = call.zeroEmpty ? emptyRows(tile) : [];
+  const empty = call.zeroEmpty ? emptyRows(tile) : undefined;
   const dst = isValue(operation) ? MAXIMA : DATA;
   if (inner === 1) kernel.rows(operation, DATA, dst, count, cols, stride, stride, MAXIMA, SUMS, WORK);
   else kernel.columns(operation, DATA, dst, count, cols, widthOf(tile), stride, MAXIMA, SUMS, WORK);
   if (isValue(operation)) takeValues(region, call, row, count);
   else {
-    fillEmpty(tile, empty);
+    if (empty !== undefined) fillEmpty(tile, empty);
     save(tile);
   }
 }

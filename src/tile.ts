@@ -148,28 +148,29 @@ export function loadLogits(tile: Tile): void {
     );
 }
 
-/** The rows of a tile that are nothing but −∞; by their statistics, where those are given: then the tile is but a part of them. */
-export function emptyRows(tile: Tile): number[] {
+/** For each row of a tile, 1 where it is nothing but −∞; by their statistics, where those are given: then the tile is but a part of them. */
+export function emptyRows(tile: Tile): Uint8Array {
   const { operation, stats } = tile.call;
   const { floats } = tile.region;
-  const empty: number[] = [];
+  const empty = new Uint8Array(tile.count);
   for (let row = 0; row < tile.count; row++) {
     if (operation === FROM_STATS) {
-      if (isEmpty(stats, tile.row + row)) empty.push(row);
+      if (isEmpty(stats, tile.row + row)) empty[row] = 1;
       continue;
     }
     const { start, step } = lineOf(tile, row);
     let col = 0;
     while (col < tile.length && floats[start + col * step] === -Infinity) col++;
-    if (col === tile.length) empty.push(row);
+    if (col === tile.length) empty[row] = 1;
   }
   return empty;
 }
 
-export function fillEmpty(tile: Tile, empty: readonly number[]): void {
+export function fillEmpty(tile: Tile, empty: Uint8Array): void {
   const { floats } = tile.region;
   const value = tile.call.operation === LOG_SOFTMAX ? -Infinity : 0;
-  for (const row of empty) {
+  for (let row = 0; row < tile.count; row++) {
+    if (empty[row] === 0) continue;
     const { start, step } = lineOf(tile, row);
     for (let col = 0; col < tile.length; col++) floats[start + col * step] = value;
   }

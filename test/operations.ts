@@ -20,6 +20,7 @@ export type AnyOperation = Operation | "mergeRowStats";
 export interface Options {
   [name: string]: unknown;
   cols?: unknown;
+  shape?: unknown;
   out?: unknown;
   empty?: unknown;
   dtype?: unknown;
