@@ -22,6 +22,7 @@ import { isEmpty } from "./tables.js";
 export const jsBackend: Backend = {
   run(call) {
     if (isShared(call.input)) call.input = copied(call.what, call.input);
+    if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
     if (isGradient(call.operation)) gradient(call);
     else if (call.operation === SOFTMAX && isPlain(call))
       reference.softmax(call.input as Float32Array, call.out as Float32Array, call.rows, call.cols);

@@ -131,7 +131,40 @@ onEveryBackend("arenas", (engine, name) => {
   });
 
   // Below what an arena hands out lies the work area; the js back end has none.
-  if (name !== "js")
+  if (name !== "js") {
+    test("the input may lie on the kernel's work area: then it is copied", () => {
+      const arena = engine.createArena(4096);
+      const array = arena.alloc(1000);
+      const logits = array.map((_, i) => Math.sin(i));
+      for (const at of [2048, array.byteOffset - 4000, array.byteOffset - 2000])
+        for (const layout of [{ cols: 10 }, { cols: 100 }, { shape: [100, 10], axis: 0 }]) {
+          const below = new Float32Array(array.buffer, at, 1000);
+          below.set(logits);
+          const options = at + 4000 > array.byteOffset ? layout : { ...layout, out: array };
+          expect(engine.softmax(below, options)).toEqual(engine.softmax(logits, layout));
+        }
+      arena.dispose();
+    });
+
+    test("dispose zeroes what the kernel left behind; from then on, it leaves nothing there", () => {
+      const arena = engine.createArena(8192);
+      const array = arena.alloc(1000).fill(1);
+      const out = arena.alloc(1000);
+      const leftOver = () => new Uint8Array(array.buffer, 0, array.byteOffset).filter((byte) => byte !== 0).length;
+      const run = () => {
+        engine.softmax(array, { cols: 10, out });
+        engine.softmax(array, { shape: [100, 10], axis: 0, out });
+        engine.softmaxFromStats(array, engine.rowStats(array, { cols: 10 }), { cols: 10, out });
+      };
+      run();
+      expect(leftOver()).toBeGreaterThan(0);
+      arena.dispose();
+      expect(leftOver()).toBe(0);
+      run();
+      expect(out).toEqual(new Float32Array(1000).fill(0.1));
+      expect(leftOver()).toBe(0);
+    });
+
     test("out must not lie on the kernel's work area, where that would matter", () => {
       const arena = engine.createArena(4096);
       const array = arena.alloc(1000).fill(1);
@@ -154,4 +187,5 @@ onEveryBackend("arenas", (engine, name) => {
       expect(engine.softmax(array, { out: array })).toEqual(new Float32Array(1000).fill(1 / 1000));
       arena.dispose();
     });
+  }
 });

@@ -1,5 +1,6 @@
 // Rows along any axis: every operation, every rank, rows that straddle what lies beside them, longer than the memory for them.
 
+import { createEngineSync } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { expectToAnswer } from "./compare.js";
 import { onEveryBackend, running } from "./engines.js";
@@ -7,7 +8,7 @@ import { type OperationName, placesOf, type Request } from "./oracle.js";
 import { gradients, OPERATIONS, results, spreadStats } from "./programs.js";
 import { DISTRIBUTIONS, integer, logits, type Random, randomFrom, WITH_SEED } from "./random.js";
 import { ulpAt } from "./ulp.js";
-import { Ways } from "./ways.js";
+import { perform, Ways } from "./ways.js";
 
 const fallback = running.find(({ name }) => name === "js")!.engine;
 
@@ -115,6 +116,18 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
         expect(farthest, `ULP from the fallback, row ${index}`).toBeLessThanOrEqual(4);
       }
     });
+  });
+
+  test("more long rows side by side than go through the kernel at once", () => {
+    const random = randomFrom(3005);
+    const middle = createEngineSync({ backend: name, scratchBytes: 2 ** 17 }); // room for no four of these rows, but 256 of each
+    const [cols, inner] = [9000, 40];
+    for (const operation of OPERATIONS) {
+      const { input, second, options } = requestOf(random, operation, [cols, inner], 0);
+      const request = { operation, input, second, options };
+      expect(perform(middle, request, options), operation).toEqual(perform(engine, request, options));
+    }
+    middle.dispose();
   });
 
   test("a row has the same bits wherever it lies", () => {

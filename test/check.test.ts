@@ -41,6 +41,7 @@ const BAD_OPTIONS: readonly (readonly [options: unknown, refusal: Refusal])[] = 
   [{ shape: [3, 0] }, length('softmax: "input" expected length 0 for the shape, got 12')],
   [{ shape: [2 ** 31, 2 ** 31] }, value('softmax: "shape" has more elements than ')],
   [{ shape: [65536, 65536, 65536, 65536] }, value('softmax: "shape" has more elements than ')],
+  [{ shape: [0, 2 ** 31, 2 ** 31], axis: 0 }, value('softmax: "shape" has more elements than ')],
   [{ shape: [2 ** 16, 2 ** 16] }, length('softmax: "input" expected length 4294967296 for the shape, got 12')],
   ...NO_NUMBERS.map(
     ([named, axis]) => [{ shape: [3, 4], axis }, type(`softmax: "axis" expected a number, got ${named}`)] as const,

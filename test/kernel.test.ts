@@ -825,6 +825,35 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     });
   });
 
+  if (name !== "debug")
+    test("a scratch block that ends where memory ends: room to read on after it", () => {
+      const { DATA } = memory;
+      const scratchBytes = 65536 - ((DATA + 4096) % 65536) + 4096;
+      const full = createEngineSync({ backend: name, scratchBytes });
+      const random = randomFrom(14);
+      for (let cols = 1; cols <= 130; cols++) {
+        // Rows that fill it, as far as whole rows can, twice.
+        const rows = 2 * Math.ceil(scratchBytes / 4 / cols);
+        const input = logits(random, rows * cols, DISTRIBUTIONS[cols % DISTRIBUTIONS.length]!);
+        const lengths = Uint32Array.from({ length: rows }, () => integer(random, 0, cols));
+        const bias = normals(cols, rows * cols);
+        const mask = Uint8Array.from(input, () => integer(random, 0, 1));
+        for (const options of [
+          { cols },
+          { cols, lengths },
+          { cols, bias },
+          { cols, mask },
+          { cols, bias, mask },
+          { shape: [cols, rows], axis: 0, lengths },
+        ])
+          expect(full.softmax(input, options)).toEqualBitForBit(engine.softmax(input, options));
+        expect(full.logSoftmaxBackward(input, bias, { cols })).toEqualBitForBit(
+          engine.logSoftmaxBackward(input, bias, { cols }),
+        );
+      }
+      full.dispose();
+    });
+
   test("fuses multiply-add: relaxed does, simd does not", () => {
     expect(Boolean(kernel.fuses(1 + 2 ** -12))).toBe(name === "relaxed");
   });

@@ -50,6 +50,14 @@ declare module "node:v8" {
   function setFlagsFromString(flags: string): void;
 }
 
+declare module "node:worker_threads" {
+  class Worker {
+    constructor(code: string, options: { eval: true; workerData: unknown });
+    once(event: "message", listener: () => void): this;
+    terminate(): Promise<number>;
+  }
+}
+
 declare module "node:vm" {
   function runInNewContext(code: string, names?: object): unknown;
 }

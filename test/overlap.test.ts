@@ -1,6 +1,7 @@
 // Results that are written over what the call reads: as if all of it had been copied first. Every operation, every option, in one
 // piece of memory, plain or an arena's; nothing outside of the result changes.
 
+import { Worker } from "node:worker_threads";
 import { createEngineSync, type Engine, type RowStats } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
@@ -71,6 +72,22 @@ const at = (buffer: ArrayBufferLike, offset: number, like: Typed) =>
 const aligned = (offset: number, { BYTES_PER_ELEMENT }: Typed) =>
   Math.ceil(offset / BYTES_PER_ELEMENT) * BYTES_PER_ELEMENT;
 const bytesOf = ({ buffer, byteOffset, byteLength }: Typed) => new Uint8Array(buffer, byteOffset, byteLength);
+
+/** While `run` runs, another thread writes to the second half of shared memory, this and that by turns. */
+async function whileWritten<T extends Typed>(array: T, [one, other]: [number, number], run: () => void): Promise<void> {
+  const code = `
+    const { parentPort, workerData: { array, one, other } } = require("node:worker_threads");
+    const half = array.length / 2;
+    parentPort.postMessage("");
+    for (;;) array.fill(one, half).fill(other, half);`;
+  const worker = new Worker(code, { eval: true, workerData: { array, one, other } });
+  await new Promise<void>((resolve) => void worker.once("message", resolve));
+  try {
+    for (let i = 0; i < 20; i++) run();
+  } finally {
+    await worker.terminate();
+  }
+}
 
 /** Puts all arrays of a problem next to each other, from `start` on, and what is written somewhere over them. */
 function check(engine: Engine, problem: Problem, buffer: ArrayBufferLike, start: number, random: Random): void {
@@ -165,6 +182,36 @@ onEveryBackend(`overlaps ${WITH_SEED}`, (engine, name) => {
         const buffer = new SharedArrayBuffer(64 + 40 * rows * cols + 64 * rows + 64);
         check(engine, problem(what, rows, cols, random), buffer, 64, random);
       }
+  });
+
+  describe("other threads write to what a call reads: it has some state of it, the same throughout", () => {
+    const cols = 2 ** 19; // longer than the scratch block: read more than once
+    const shared = new Float32Array(new SharedArrayBuffer(4 * cols));
+    const total = (array: Float32Array) => array.reduce((sum, y) => sum + y, 0);
+
+    test("the input", async () => {
+      await whileWritten(shared.fill(0), [0, 1000], () => {
+        expect(total(engine.softmax(shared))).toBeCloseTo(1, 4);
+        const [value] = engine.logSumExp(shared);
+        expect(value === Math.fround(Math.log(cols)) || value! > 999, `${value}`).toBe(true);
+      });
+    });
+
+    test("a mask, a bias", async () => {
+      const input = new Float32Array(cols);
+      const mask = new Uint8Array(new SharedArrayBuffer(cols)).fill(1);
+      await whileWritten(mask, [0, 1], () => expect(total(engine.softmax(input, { mask }))).toBeCloseTo(1, 4));
+      await whileWritten(shared.fill(0), [0, 1000], () =>
+        expect(total(engine.softmax(input, { bias: shared }))).toBeCloseTo(1, 4),
+      );
+    });
+
+    test("a gradient", async () => {
+      const probs = new Float32Array(cols).fill(1 / cols); // they add up to exactly 1, and so Σ p·(g − Σ p·g) is 0
+      await whileWritten(shared.fill(0), [0, 64], () =>
+        expect(total(engine.softmaxBackward(probs, shared))).toBeCloseTo(0, 4),
+      );
+    });
   });
 
   test("rows apart, results between them", () => {

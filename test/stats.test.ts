@@ -3,7 +3,7 @@
 import { mergeRowStats, type RowStats } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { expectToAnswer, note } from "./compare.js";
-import { onEveryBackend } from "./engines.js";
+import { onEveryBackend, running } from "./engines.js";
 import { DISTRIBUTIONS, integer, logits, type Random, randomFrom, WITH_SEED } from "./random.js";
 import { trueRow } from "./truth.js";
 import { ulpAt, ulpError } from "./ulp.js";
@@ -87,6 +87,20 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
         const request = { operation: "softmaxFromStats", input, second: stats, options: { cols } } as const;
         expectToAnswer(request, ways.same(request), name);
       }
+  });
+
+  test("more rows than go through the kernel's tables at once", () => {
+    const input = logits(randomFrom(7004), 3 * 10_000, DISTRIBUTIONS[1]!);
+    const options = { cols: 3 };
+    const stats = ways.same({ operation: "rowStats", input, options }) as RowStats;
+    for (const [row, max] of stats.max.entries())
+      expect(max).toBe(input.subarray(3 * row, 3 * row + 3).reduce((a, b) => Math.max(a, b)));
+    for (const request of [
+      { operation: "rowStats", input, options },
+      { operation: "logSumExp", input, options },
+      { operation: "softmaxFromStats", input, second: stats, options },
+    ] as const)
+      expectToAnswer(request, ways.same(request), name);
   });
 
   test("no probability is above 1; a lone element is 1, k equal ones are fround(1 / k)", () => {
@@ -209,6 +223,12 @@ describe("mergeRowStats", () => {
       expect(mergeRowStats(value, NEUTRAL)).toEqual(value);
       expect(mergeRowStats(NEUTRAL, value)).toEqual(value);
     }
+  });
+
+  test("+∞ in both parts: as rowStats has it of the row", () => {
+    expect(mergeRowStats(one(Infinity, 1), one(Infinity, 1))).toEqual(one(Infinity, 1));
+    for (const { engine } of running)
+      expect(engine.rowStats(new Float32Array([Infinity, Infinity]))).toEqual(one(Infinity, 1));
   });
 
   test("commutative to the bit; associative but for rounding", () => {
