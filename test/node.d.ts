@@ -6,6 +6,7 @@ declare const process: {
     readonly MEASURE?: string;
     readonly PROGRAMS?: string;
     readonly CASES?: string;
+    readonly KEEP?: string;
   };
   readonly execPath: string;
   readonly versions: { readonly node: string };

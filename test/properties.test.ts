@@ -19,7 +19,7 @@ onEveryBackend(`properties, ${CASES * COMBINATIONS} cases ${WITH_SEED}`, (engine
   const runner = new Runner(engine, name);
 
   describe.each(PROPERTIES)("$title", ({ title, operations, elements, check }) => {
-    const known = counterexamplesOf(title);
+    const known = counterexamplesOf<Case>(title);
     if (known.length > 0)
       test("the counterexamples there have been", () => {
         for (const found of known) check(runner, found, BOUND[name]);
