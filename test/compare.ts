@@ -3,8 +3,8 @@
 
 import type { BackendName, Elements, RowStats } from "softmax-wasm";
 import { afterAll, expect } from "vitest";
-import { type FormatName, numbersOf, rounded } from "./formats.js";
-import { type Answer, answerTo, type OperationName, type Request, type Wanted } from "./oracle.js";
+import { type FormatName, numbersOf } from "./formats.js";
+import { type Answer, answerTo, isRight, type OperationName, type Request, type Wanted } from "./oracle.js";
 import { ulpAt } from "./ulp.js";
 
 const largest = new Map<string, { ulp: number; where: string }>();
@@ -29,14 +29,6 @@ if (process.env.MEASURE !== undefined)
     for (const [key, { ulp, where }] of [...largest].sort())
       console.log(`Largest error, ${key}: ${ulp.toFixed(3)} ULP: ${where}`);
   });
-
-export function isRight(format: FormatName, got: number, { want, tolerance, mayBeZero }: Wanted): boolean {
-  if (Number.isNaN(want) || Number.isNaN(got)) return Number.isNaN(want) && Number.isNaN(got);
-  if (got === rounded(format, want) || (mayBeZero === true && got === 0)) return true;
-  if (!Number.isFinite(want)) return false;
-  if (format === "float32") return Math.abs(got - want) <= tolerance;
-  return rounded(format, want - tolerance) <= got && got <= rounded(format, want + tolerance); // rounding keeps order
-}
 
 /** The first numbers of an array, as something to paste. */
 export function told(values: ArrayLike<number>, most = 12): string {

@@ -1,35 +1,46 @@
-// Cases that a property once failed on: kept in counterexamples.json, and tried before any new ones, for ever.
+// What once failed, cases of a property and random calls: kept in counterexamples.json, and tried before anything new, for ever.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import type { Case } from "./cases.js";
 
 const FILE = new URL("./counterexamples.json", import.meta.url);
 
-type Kept = Record<string, Case[]>;
+type Kept = Record<string, unknown[]>;
 
-/** NaN, infinities and −0, which JSON does not have, as words. */
-const worded = (_: string, value: unknown) =>
-  typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
-    ? Object.is(value, -0)
-      ? "-0"
-      : String(value)
-    : value;
-const unworded = (key: string, value: unknown) =>
-  typeof value === "string" && /^\d*$/.test(key) && /^(NaN|-?Infinity|-0)$/.test(value) ? Number(value) : value;
+const ARRAYS = { Float32Array, Float64Array, Int32Array, Uint32Array, Uint16Array, Uint8Array };
 
-const read = (): Kept => JSON.parse(readFileSync(FILE, "utf8"), unworded) as Kept;
+/** What JSON does not have: NaN, infinities and −0 as words, arrays of numbers as { "Float32Array": […] }. */
+function worded(_: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  if (Object.is(value, -0)) return "-0";
+  for (const [name, Class] of Object.entries(ARRAYS))
+    if (value instanceof Class) return { [name]: Array.from(value as Float32Array) };
+  return value;
+}
 
-export function counterexamplesOf(property: string): readonly Case[] {
-  return read()[property] ?? [];
+function unworded(key: string, value: unknown): unknown {
+  if (typeof value === "string" && /^\d*$/.test(key) && /^(NaN|-?Infinity|-0)$/.test(value)) return Number(value);
+  const [name, ...others] = typeof value === "object" && value !== null ? Object.keys(value) : [];
+  if (name === undefined || others.length > 0 || !Object.hasOwn(ARRAYS, name)) return value;
+  const numbers = (value as Record<string, number[]>)[name]!;
+  return ARRAYS[name as keyof typeof ARRAYS].from(numbers);
+}
+
+export const written = (found: unknown): string => JSON.stringify(found, worded);
+export const read = (text: string): unknown => JSON.parse(text, unworded);
+
+const all = () => read(readFileSync(FILE, "utf8")) as Kept;
+
+export function counterexamplesOf<T>(title: string): readonly T[] {
+  return (all()[title] ?? []) as T[];
 }
 
 /** A line to add to the file. The nightly run adds it itself. */
-export function keep(property: string, found: Case): string {
-  const line = JSON.stringify(found, worded);
-  if (process.env.CASES === undefined) return `add to "${property}" in test/counterexamples.json: ${line}`;
-  const kept = read();
-  if (kept[property]?.some((known) => JSON.stringify(known, worded) === line)) return `known: ${line}`;
-  kept[property] = [...(kept[property] ?? []), found];
+export function keep(title: string, found: unknown): string {
+  const line = written(found);
+  if (process.env.KEEP === undefined) return `add to "${title}" in test/counterexamples.json: ${line}`;
+  const kept = all();
+  if (kept[title]?.some((known) => written(known) === line)) return `known: ${line}`;
+  kept[title] = [...(kept[title] ?? []), found];
   writeFileSync(FILE, `${JSON.stringify(kept, worded, 2)}\n`);
-  return `added to "${property}" in test/counterexamples.json: ${line}`;
+  return `added to "${title}" in test/counterexamples.json: ${line}`;
 }

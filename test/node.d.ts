@@ -7,6 +7,7 @@ declare const process: {
     readonly PROGRAMS?: string;
     readonly CASES?: string;
     readonly CALLS?: string;
+    readonly KEEP?: string;
   };
   readonly execPath: string;
   readonly versions: { readonly node: string };

@@ -2,7 +2,7 @@
 // and the tables of the documentation. It shares no code with the library.
 
 import type { BackendName, Elements, RowStats, SoftmaxOptions } from "softmax-wasm";
-import { type FormatName, numbersOf } from "./formats.js";
+import { type FormatName, numbersOf, rounded } from "./formats.js";
 import { BOUND, MAY_BE_ZERO_BELOW, MUST_BE_ZERO_BELOW, ulpAt } from "./ulp.js";
 
 export type OperationName =
@@ -97,6 +97,14 @@ export interface Wanted {
   readonly want: number;
   readonly tolerance: number;
   readonly mayBeZero?: boolean;
+}
+
+export function isRight(format: FormatName, got: number, { want, tolerance, mayBeZero }: Wanted): boolean {
+  if (Number.isNaN(want) || Number.isNaN(got)) return Number.isNaN(want) && Number.isNaN(got);
+  if (got === rounded(format, want) || (mayBeZero === true && got === 0)) return true;
+  if (!Number.isFinite(want)) return false;
+  if (format === "float32") return Math.abs(got - want) <= tolerance;
+  return rounded(format, want - tolerance) <= got && got <= rounded(format, want + tolerance); // rounding keeps order
 }
 
 export interface Answer {

@@ -3,7 +3,17 @@
 
 import { mergeRowStats, type RowStats } from "softmax-wasm";
 import { expect } from "vitest";
-import { type Batch, batchOf, type Case, gradientOf, isGradient, type Outcome, type Runner } from "./cases.js";
+import {
+  type Batch,
+  batchOf,
+  type Case,
+  gradientOf,
+  haveSameBits,
+  isGradient,
+  type Outcome,
+  type Runner,
+  type Second,
+} from "./cases.js";
 import type { OperationName } from "./oracle.js";
 import { ulpAt } from "./ulp.js";
 
@@ -65,6 +75,19 @@ function allNear(given: Case, got: Outcome, want: Outcome, bound: number, what: 
       expect.fail(`${what}, sum ${row}: got ${got.sums![row]}, not near ${sum}`);
 }
 
+/** The same rows in two batches, of so many rows each. */
+function asInBatch(
+  given: Case,
+  [rows, others]: readonly [rows: number, others: number],
+  got: Outcome,
+  want: Outcome,
+  bound: number,
+  what: string,
+): void {
+  if (haveSameBits(given, rows, others)) sameBits(got, want, what);
+  else allNear(given, got, want, bound, what);
+}
+
 const rowsOf = ({ rows, cols, values }: Batch): Float32Array[] =>
   Array.from({ length: rows }, (_, row) => values.subarray(row * cols, (row + 1) * cols));
 
@@ -96,6 +119,23 @@ function kept({ cols, amount, salt }: Case): number[] {
   const order = shuffled(cols, salt).slice(0, 1 + (amount % Math.max(1, cols - 1)));
   return order.sort((a, b) => a - b);
 }
+
+const repeated = (values: Float32Array, times: number): Float32Array =>
+  Float32Array.from({ length: times * values.length }, (_, i) => values[i % values.length]!);
+
+const sumsRepeated = (sums: Float64Array, times: number): Float64Array =>
+  Float64Array.from({ length: times * sums.length }, (_, i) => sums[i % sums.length]!);
+
+function secondRepeated(second: Second, times: number): Second {
+  if (second === undefined) return undefined;
+  if (second instanceof Float32Array) return repeated(second, times);
+  return { max: repeated(second.max, times), sum: sumsRepeated(second.sum, times) };
+}
+
+const outcomeRepeated = ({ values, sums }: Outcome, times: number): Outcome => ({
+  values: repeated(values, times),
+  ...(sums && { sums: sumsRepeated(sums, times) }),
+});
 
 const isOrdinary = (row: Float32Array) => row.every((x) => x < Infinity) && row.some((x) => x > -Infinity);
 
@@ -215,42 +255,90 @@ export const PROPERTIES: readonly Property[] = [
     title: "batch: a row alone, and twice among others, has the same bits",
     operations: EVERY,
     elements: "wild",
-    check(runner, given) {
+    check(runner, given, bound) {
       const batch = batchOf(given);
       const second = secondOf(runner, given, batch);
       const { rows, cols } = batch;
       const whole = runner.run(given.operation, batch, given, second);
       const row = given.amount % rows;
       const values = batch.values.slice(row * cols, (row + 1) * cols);
-      /** The other argument of a batch in which that row is all there is, so many times. */
-      const secondOfRow = (times: number) => {
-        if (second instanceof Float32Array)
-          return Float32Array.from({ length: times * cols }, (_, i) => second[row * cols + (i % cols)]!);
-        if (second === undefined) return undefined;
-        return {
-          max: new Float32Array(times).fill(second.max[row]!),
-          sum: new Float64Array(times).fill(second.sum[row]!),
-        };
-      };
+      const secondOfRow =
+        second === undefined || second instanceof Float32Array
+          ? second?.slice(row * cols, (row + 1) * cols)
+          : { max: second.max.slice(row, row + 1), sum: second.sum.slice(row, row + 1) };
       const hasOne = given.operation === "logSumExp" || given.operation === "rowStats";
       const size = hasOne ? 1 : cols;
       const want = {
         values: whole.values.slice(row * size, (row + 1) * size),
         ...(whole.sums && { sums: whole.sums.slice(row, row + 1) }),
       };
-      const alone = runner.run(given.operation, { rows: 1, cols, values }, given, secondOfRow(1));
-      sameBits(alone, want, "alone");
-      const double = Float32Array.from([...values, ...values]);
-      const both = runner.run(given.operation, { rows: 2, cols, values: double }, given, secondOfRow(2));
-      for (const at of [0, 1])
-        sameBits(
-          {
-            values: both.values.slice(at * size, (at + 1) * size),
-            ...(both.sums && { sums: both.sums.slice(at, at + 1) }),
-          },
-          want,
-          `row ${at} of two`,
-        );
+      const alone = runner.run(given.operation, { rows: 1, cols, values }, given, secondOfRow);
+      asInBatch(given, [1, rows], alone, want, bound, "alone");
+      const double = { rows: 2, cols, values: repeated(values, 2) };
+      const both = runner.run(given.operation, double, given, secondRepeated(secondOfRow, 2));
+      asInBatch(given, [2, rows], both, outcomeRepeated(want, 2), bound, "twice");
+    },
+  },
+  {
+    title: "scaling: the batch many times over, past any block of rows, has the bits of the batch each time",
+    operations: EVERY,
+    elements: "wild",
+    check(runner, given, bound) {
+      const batch = batchOf(given);
+      const second = secondOf(runner, given, batch);
+      const want = runner.run(given.operation, batch, given, second);
+      const times = 2 + (given.amount % Math.max(1, Math.floor(4096 / batch.values.length)));
+      const got = runner.run(
+        given.operation,
+        { ...batch, rows: batch.rows * times, values: repeated(batch.values, times) },
+        given,
+        secondRepeated(second, times),
+      );
+      const counts = [batch.rows * times, batch.rows] as const;
+      asInBatch(given, counts, got, outcomeRepeated(want, times), bound, `${times} times`);
+    },
+  },
+  {
+    title: "in place twice: the first time as into another array, and the second as that array into itself",
+    operations: ["softmax", "logSoftmax", "softmaxFromStats", ...GRADIENTS],
+    elements: "wild",
+    check(runner, given) {
+      const batch = batchOf(given);
+      const second = secondOf(runner, given, batch);
+      const there = runner.run(given.operation, batch, { ...given, path: "given" }, second);
+      const here = runner.run(given.operation, batch, { ...given, path: "in place" }, second);
+      sameBits(here, there, "once");
+      const again = (path: Case["path"], { values }: Outcome) =>
+        runner.run(given.operation, { ...batch, values }, { ...given, path }, second);
+      sameBits(again("in place", here), again(given.path, there), "twice");
+    },
+  },
+  {
+    title: "idempotence: the logarithms of probabilities, and a result that needs nothing more, stay as they are",
+    operations: ["logSoftmax", "logSumExp", "softmax"],
+    elements: "tame",
+    check(runner, given, bound) {
+      const batch = batchOf(given);
+      const log = runner.run("logSoftmax", batch, given);
+      const again = runner.run(given.operation, { ...batch, values: log.values }, given);
+      // Each logarithm was off by so much at most, and so was their sum.
+      const slack = (y: number) => bound * ulpAt(y);
+      const rows = rowsOf({ ...batch, values: log.values }).map((row) =>
+        row.reduce((a, y) => Math.max(a, slack(y)), 0),
+      );
+      const want =
+        given.operation === "logSumExp"
+          ? new Float32Array(given.rows)
+          : given.operation === "softmax"
+            ? log.values.map(Math.exp)
+            : log.values;
+      for (const [i, y] of want.entries()) {
+        const off = rows[given.operation === "logSumExp" ? i : Math.floor(i / given.cols)]!;
+        const size = given.operation === "softmax" ? y : 1;
+        const most = size * 2 * off + (given.operation === "logSumExp" ? 2 ** -21 : 2 * slack(y));
+        if (!(Math.abs(again.values[i]! - y) <= most))
+          expect.fail(`element ${i}: got ${again.values[i]}, not ${y} ± ${most}`);
+      }
     },
   },
   {
@@ -327,7 +415,7 @@ export const PROPERTIES: readonly Property[] = [
         for (const row of rowsOf({ ...batch, values: masked.values }))
           for (const [col, y] of row.entries())
             if (mask[col] === 0) expect(y).toBe(given.operation === "logSoftmax" ? -Infinity : 0);
-      const bias = Float32Array.from(mask, (keeps) => (keeps ? 0 : -Infinity));
+      const bias = Float32Array.from(mask, (keeps) => (keeps ? -0 : -Infinity)); // −0 + 0 would be 0
       sameBits(runner.run(given.operation, batch, given, second, { bias }), masked, "bias of −∞");
     },
   },
