@@ -178,6 +178,9 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
       const { max } = engine.rowStats(x, { cols: 1, temperature: t, bias: b });
       expect(max).toEqualBitForBit(x.map((logit, i) => logit / t[i]! + b[i]!));
       expect(engine.rowStats(x, { cols: 1, temperature: 0.7 }).max).toEqualBitForBit(x.map((logit) => logit / 0.7));
+      const zeros = new Float32Array([0, -0, 0, -0, -0]); // nothing is added where there is no bias, not even 0
+      expect(engine.rowStats(zeros, { cols: 1, temperature: 0.7 }).max).toEqualBitForBit(zeros);
+      expect(engine.rowStats(zeros, { cols: 1, mask: new Uint8Array([1]) }).max).toEqualBitForBit(zeros);
     });
 
     test("0: one-hot at the first maximum, after bias and mask", () => {

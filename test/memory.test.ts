@@ -121,6 +121,15 @@ onEveryBackend(`memory ${WITH_SEED}`, (engine, name) => {
     expect(after.buffers - before.buffers, "bytes of buffers more than before").toBeLessThan(8 * MIB);
   });
 
+  test("the longest row of all leaves nothing behind", async () => {
+    const row = new Float32Array(4 * MIB);
+    engine.softmax(row.subarray(0, 1000));
+    const before = await bytesInUse();
+    engine.softmax(row, { out: row });
+    const after = await bytesInUse();
+    expect(after.buffers - before.buffers, "bytes of buffers more than before").toBeLessThan(MIB);
+  });
+
   describe("a call keeps none of its arrays alive", () => {
     type Keep = <T extends object>(array: T) => T;
     const floats = () => new Float32Array(1000);

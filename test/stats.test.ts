@@ -1,6 +1,6 @@
 // Rows in parts: their statistics, put together in any way, are those of the row; probabilities of a part are those of the row.
 
-import { mergeRowStats, type RowStats } from "softmax-wasm";
+import { createEngineSync, mergeRowStats, type RowStats } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { expectToAnswer, note } from "./compare.js";
 import { onEveryBackend, running } from "./engines.js";
@@ -87,6 +87,18 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
         const request = { operation: "softmaxFromStats", input, second: stats, options: { cols } } as const;
         expectToAnswer(request, ways.same(request), name);
       }
+  });
+
+  test("sums to the last bit, in pieces through a scratch block of any size", () => {
+    const random = randomFrom(7005);
+    const sizes = [4096, 4352, 5000, 7000].map((scratchBytes) => createEngineSync({ backend: name, scratchBytes }));
+    for (const layout of [{ cols: 6000 }, { shape: [6000, 1], axis: 0 }, { shape: [2000, 3], axis: 0 }])
+      for (const distribution of DISTRIBUTIONS) {
+        const input = logits(random, 6000, distribution);
+        const expected = engine.rowStats(input, layout);
+        for (const other of sizes) expect(other.rowStats(input, layout)).toEqual(expected);
+      }
+    for (const other of sizes) other.dispose();
   });
 
   test("more rows than go through the kernel's tables at once", () => {
@@ -194,6 +206,14 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
               start += part.length;
             }
           }
+    });
+
+    test("a sum of NaN shows, though the maximum is −∞, whatever empty says", () => {
+      const spoilt = one(-Infinity, NaN);
+      for (const empty of ["nan", "zero"] as const) {
+        const part = new Float32Array(5).fill(-Infinity);
+        expect(engine.softmaxFromStats(part, spoilt, { empty })).toEqualNumbers([NaN, NaN, NaN, NaN, NaN]);
+      }
     });
 
     test("rows of which nothing is anywhere", () => {
