@@ -4,8 +4,10 @@
 import { createEngine, createEngineSync, type Engine, type EngineOptions, type LayoutOptions } from "softmax-wasm";
 import { afterEach, describe, expect, test } from "vitest";
 import { DATA, WORK } from "../build/esm/memory.js";
+import { KERNEL_VERSION } from "../build/esm/wasm.js";
 import { MUST_RUN, running } from "./engines.js";
 import { backend, fault, refused, rejected } from "./errors.js";
+import { integer, randomFrom, WITH_SEED } from "./random.js";
 
 const { WebAssembly: real } = globalThis;
 
@@ -54,6 +56,11 @@ const OUTAGES: readonly (readonly [title: string, cut: () => void, cause: string
     "instantiating fails",
     () => replace({ Instance: throwing(new real.LinkError("no such import\nat second line")) }),
     "no such import",
+  ],
+  [
+    "instantiating runs out of memory",
+    () => replace({ Instance: throwing(new RangeError("Out of memory")) }),
+    "Out of memory",
   ],
   [
     "there is no memory",
@@ -112,6 +119,131 @@ test("where only relaxed fails, auto takes simd, and says why", async () => {
     const engine = await make();
     expect([engine.backend, engine.reason]).toEqual(["simd", "relaxed cannot run: invalid simd opcode"]);
   }
+});
+
+/** A WebAssembly that compiles `changed(bytes)` in the place of what it is given. */
+function replaceBinaries(changed: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>): void {
+  class Module extends real.Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>) {
+      super(changed(bytes));
+    }
+  }
+  replace({ Module, compile: (bytes: Uint8Array<ArrayBuffer>) => real.compile(changed(bytes)) });
+}
+
+test.each([
+  ["cut off in its header", (bytes: Uint8Array) => bytes.slice(0, 5)],
+  ["empty", () => new Uint8Array(0)],
+  ["without its last byte", (bytes: Uint8Array) => bytes.slice(0, -1)],
+  ["cut in two", (bytes: Uint8Array) => bytes.slice(0, bytes.length >> 1)],
+  ["of a later version of WebAssembly", (bytes: Uint8Array) => bytes.with(4, 2)],
+  ["with its first section too long", (bytes: Uint8Array) => bytes.with(9, bytes[9]! ^ 0x7f)],
+])("a binary %s is refused, and js runs", async (_, change) => {
+  replaceBinaries(change as (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>);
+  for (const engine of [createEngineSync(), await createEngine()]) {
+    expect(engine.backend).toBe("js");
+    expect(engine.reason).toMatch(/^relaxed cannot run: .+; simd cannot run: .+/);
+    expect(engine.softmax(new Float32Array([705, 705]))).toEqual(new Float32Array([0.5, 0.5]));
+  }
+  const cause = (what: string) => backend(`${what}: simd cannot run: `);
+  refused(() => createEngineSync({ backend: "simd" }), cause("createEngineSync"));
+  await rejected(createEngine({ backend: "simd" }), cause("createEngine"));
+  globalThis.WebAssembly = real;
+  expect((await createEngine()).backend).toBe(MUST_RUN[0]);
+});
+
+test(`a binary with any byte altered: refused, or it runs; never anything else ${WITH_SEED}`, () => {
+  const random = randomFrom(31);
+  let refusals = 0;
+  for (let i = 0; i < 60; i++) {
+    replaceBinaries((bytes) => {
+      const at = integer(random, 0, bytes.length - 1);
+      return bytes.with(at, bytes[at]! ^ (1 << integer(random, 0, 7))) as Uint8Array<ArrayBuffer>;
+    });
+    const { backend: name, reason } = createEngineSync({ scratchBytes: 4096 });
+    expect(reason).toMatch(/cannot run|is the fastest/);
+    if (name === "js") refusals++;
+  }
+  expect(refusals).toBeGreaterThan(0);
+});
+
+test("what is thrown has no text", async () => {
+  for (const thrown of [Object.create(null), undefined, Symbol("no"), Object.assign(new Error(), { message: null })]) {
+    class Module {
+      constructor() {
+        throw thrown;
+      }
+    }
+    replace({ Module, compile: () => Promise.reject(thrown) });
+    for (const engine of [createEngineSync(), await createEngine()]) {
+      expect(engine.backend).toBe("js");
+      expect(engine.reason).toMatch(/^relaxed cannot run: .*; simd cannot run: ./);
+    }
+    refused(() => createEngineSync({ backend: "simd" }), backend("createEngineSync: simd cannot run: "));
+  }
+});
+
+test("a page that forbids compiling still says that the kernel is valid", () => {
+  const error = new real.CompileError("blocked by CSP");
+  replace({ Module: throwing(error), compile: () => Promise.reject(error), validate: () => true });
+  expect(createEngineSync().reason).toContain("simd cannot run: blocked by CSP");
+});
+
+test("a module that claims to be ours and has nothing in it: an error at the first call, and at every other", () => {
+  replaceExports(() => ({ VERSION: { value: KERNEL_VERSION }, RELAXED: { value: 0 } }));
+  const engine = createEngineSync();
+  for (let i = 0; i < 2; i++)
+    refused(
+      () => engine.softmax(new Float32Array(4)),
+      fault('softmax: the kernel failed; "out" may be partly written'),
+    );
+});
+
+test("engines made at the same time, some of which fail", async () => {
+  const bad = new real.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  const settled = await Promise.allSettled(
+    Array.from({ length: 24 }, (_, i) => {
+      if (i % 4 === 0) return createEngine({ scratchBytes: 4096 });
+      if (i % 4 === 1) return createEngine({ module: bad });
+      if (i % 4 === 2) return createEngine({ scratchBytes: -1 });
+      return createEngine({ backend: i % 8 === 3 ? "simd" : "js", scratchBytes: 4096 });
+    }),
+  );
+  for (const [i, outcome] of settled.entries())
+    if (outcome.status === "fulfilled") {
+      expect(outcome.value.softmax(new Float32Array(2))).toEqual(new Float32Array([0.5, 0.5]));
+      outcome.value.dispose();
+    } else
+      expect((outcome.reason as { code: string }).code).toBe(i % 4 === 1 ? "ERR_SOFTMAX_BACKEND" : "ERR_SOFTMAX_VALUE");
+  expect(settled.map(({ status }) => status === "fulfilled")).toEqual(
+    settled.map((_, i) => i % 4 === 0 || i % 4 === 3),
+  );
+});
+
+test.each(running)("two engines and many arenas at once, on $name", ({ name }) => {
+  const engines = [
+    createEngineSync({ backend: name }),
+    createEngineSync({ backend: name, scratchBytes: 4096 }),
+  ] as const;
+  const arenas = Array.from({ length: 24 }, (_, i) => engines[i & 1]!.createArena(8192));
+  const arrays = arenas.map((arena, i) => arena.alloc(800).map((_, j) => Math.sin(i + j)));
+  const inside = arenas.map((arena) => arena.alloc(800));
+  const expected = arrays.map((array) => engines[0].softmax(array.slice(), { cols: 100 }));
+  for (const [i, array] of inside.entries()) array.set(arrays[i]!);
+  for (let i = 0; i < 24; i++) {
+    const engine = engines[(i >> 1) & 1]!; // of some, the arena; of others, it is a stranger
+    const out = inside[(i * 7) % 24]!;
+    const before = out.slice();
+    expect(engine.softmax(inside[i]!, { cols: 100 })).toEqualBitForBit(expected[i]!);
+    engine.softmax(inside[i]!, { cols: 100, out });
+    expect(out).toEqualBitForBit(expected[i]!);
+    out.set(before);
+    if (i % 5 === 4) arenas[i]!.dispose();
+    if (i % 5 === 4) inside[i]!.set(arrays[i]!);
+  }
+  engines[0].dispose();
+  for (let i = 0; i < 24; i++)
+    expect(engines[1].softmax(inside[i]!, { cols: 100, out: inside[i] })).toEqualBitForBit(expected[i]!);
 });
 
 /** Instances whose exports are passed through `change`. */

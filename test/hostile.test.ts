@@ -13,7 +13,7 @@ import { NO_COUNTS, NO_NUMBERS } from "./impostors.js";
 import { call, canaryOut, isGradient, isValue, OPERATIONS, type Options, statsOfRows, valid } from "./operations.js";
 import { randomFrom, WITH_SEED } from "./random.js";
 
-const CALLS = Number(process.env.CALLS ?? 1500);
+const CALLS = Number(process.env.CALLS ?? 1000);
 
 const waves = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i));
 

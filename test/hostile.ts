@@ -176,7 +176,8 @@ export class Harm {
   readonly #memory = new Memory();
   readonly #meant: Meant;
   readonly #story: string[] = [];
-  readonly #before: string;
+  /** The call before any of that. */
+  readonly #request: Request;
   /** Whether the call may be refused; whether code of the caller's may throw in it. */
   #mayFail = false;
   #mayThrow = false;
@@ -188,9 +189,8 @@ export class Harm {
   constructor(random: Random, arena: Arena | undefined) {
     this.#random = random;
     this.#arena = arena;
-    let request = program(random);
-    while (request.input.length > 300 && random() < 0.95) request = program(random);
-    this.#before = describeRequest(request).slice(0, 1000);
+    const request = random() < 0.95 ? program(random, 200) : program(random);
+    this.#request = request;
     const { operation: what, outFormat = "float32" } = request;
     const options: Options = { ...request.options };
     for (const [name, value] of Object.entries(options))
@@ -351,7 +351,7 @@ export class Harm {
         const { input, what } = this.#meant;
         if (what === "softmaxFromStats") return; // which is told what is in it
         this.#trap("write", () => {
-          if (kindOf(input) === "Float32Array")
+          if (kindOf(input) === "Float32Array" && lengthOf(input) > 0)
             new Float32Array(bufferOf(input), offsetOf(input), lengthOf(input)).reverse();
         });
       },
@@ -436,7 +436,10 @@ export class Harm {
     } catch (failure) {
       const { message } = failure as Error;
       const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : "";
-      throw new Error(`${message}${cause}\n${this.#story.join("; ")}\n${this.#before}`, { cause: failure });
+      throw new Error(
+        `${message}${cause}\n${this.#story.join("; ")}\n${describeRequest(this.#request).slice(0, 1000)}`,
+        { cause: failure },
+      );
     }
     return failed ? "error" : "answer";
   }

@@ -54,9 +54,9 @@ interface Layout {
 }
 
 /** `cols`, `shape` and `axis`, or strides. */
-function layoutOf(random: Random, hasOutStride: boolean): Layout {
-  const cols = lengthOfRow(random, MOST_ELEMENTS);
-  const rows = integer(random, 1, Math.max(1, Math.min(40, Math.floor(MOST_ELEMENTS / cols))));
+function layoutOf(random: Random, hasOutStride: boolean, most: number): Layout {
+  const cols = lengthOfRow(random, most);
+  const rows = integer(random, 1, Math.max(1, Math.min(40, Math.floor(most / cols))));
   const kind = random();
   if (kind < 0.25) return { options: { cols }, inputLength: rows * cols };
   if (kind < 0.5) {
@@ -72,7 +72,7 @@ function layoutOf(random: Random, hasOutStride: boolean): Layout {
   const axis = integer(random, 0, rank - 1);
   const shape = Array.from({ length: rank }, () => 1);
   shape[axis] = cols;
-  let left = Math.floor(MOST_ELEMENTS / cols);
+  let left = Math.floor(most / cols);
   for (let i = 0; i < rank; i++) {
     if (i === axis) continue;
     shape[i] = integer(random, 1, Math.max(1, Math.min(left, i > axis ? 40 : 6)));
@@ -174,12 +174,12 @@ export function spreadStats(
   return { max: Float32Array.from(stats, ({ max }) => max), sum: Float64Array.from(stats, ({ sum }) => sum) };
 }
 
-/** A random call. */
-export function program(random: Random): Request {
+/** A random call, on about so many elements at most. */
+export function program(random: Random, most = MOST_ELEMENTS): Request {
   const operation = oneOf(random, OPERATIONS);
   const isGradient = operation === "softmaxBackward" || operation === "logSoftmaxBackward";
   const hasOutStride = operation !== "logSumExp" && operation !== "rowStats";
-  const { options, inputLength } = layoutOf(random, hasOutStride);
+  const { options, inputLength } = layoutOf(random, hasOutStride, most);
   const places = placesOf(inputLength, options);
   const dtype = oneOf(random, ["float16", "bfloat16"] as const);
   const inputFormat = random() < 0.75 ? "float32" : dtype;
