@@ -662,5 +662,6 @@ export function checkPair(what: string, a: unknown, b: unknown): [a: RowStats, b
   exactLength(what, "a.sum", left.sum as Float64Array, rows);
   exactLength(what, "b.max", right.max as Float32Array, rows);
   exactLength(what, "b.sum", right.sum as Float64Array, rows);
-  return [left as RowStats, right as RowStats, rows];
+  const kept = ({ max, sum }: RowStats) => ({ max: keptArray(what, max, []), sum: keptArray(what, sum, []) });
+  return [kept(left as RowStats), kept(right as RowStats), rows];
 }

@@ -2,7 +2,7 @@
 // piece of memory, plain or an arena's; nothing outside of the result changes.
 
 import { Worker } from "node:worker_threads";
-import { createEngineSync, type Engine, type RowStats } from "softmax-wasm";
+import { createEngineSync, type Engine, mergeRowStats, type RowStats } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
 import { onEveryBackend } from "./engines.js";
 import { call, isGradient, isValue, OPERATIONS, type Operation, type Options, TAKEN_BY } from "./operations.js";
@@ -251,5 +251,18 @@ onEveryBackend(`overlaps ${WITH_SEED}`, (engine, name) => {
     const square = array.slice();
     const gradient = engine.softmaxBackward(square.slice(), square.slice(), { cols: 3 });
     expect(engine.softmaxBackward(square, square, { cols: 3, out: square })).toEqual(gradient);
+  });
+});
+
+test("other threads write to statistics that are merged: they have some state, the same throughout", async () => {
+  const max = new Float32Array(new SharedArrayBuffer(4));
+  const sum = new Float64Array([1]);
+  const other = { max: new Float32Array([-1]), sum };
+  await whileWritten(max, [0, -1000], () => {
+    for (let i = 0; i < 10_000; i++) {
+      const merged = mergeRowStats({ max, sum }, other);
+      const wanted = merged.max[0] === 0 ? 1 + Math.exp(-1) : 1;
+      if (merged.sum[0] !== wanted) expect.fail(`${merged.sum[0]} of ${merged.max[0]}, want ${wanted}`);
+    }
   });
 });

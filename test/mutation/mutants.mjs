@@ -273,6 +273,8 @@ export const MUTANTS = [
       text: "(lengths as Uint32Array)[row], 0, cols)", replacement: "(lengths as Uint32Array)[row], 1, cols)" },
     { mistake: "an infinite temperature is accepted", suites: ["check-options"],
       text: "value >= 0 && value < Infinity", replacement: "value >= 0 && value <= Infinity" },
+    { mistake: "statistics in shared memory are merged while others write to them", suites: ["overlap"],
+      text: "[kept(left as RowStats), kept(right as RowStats), rows]", replacement: "[left as RowStats, right as RowStats, rows]" },
     { mistake: "the call keeps its input alive", suites: ["memory"],
       text: "  call.input = NOTHING;\n", replacement: "" },
     { mistake: "the call keeps its options alive", suites: ["memory"],
