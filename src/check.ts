@@ -702,5 +702,6 @@ export function checkPair(what: string, a: unknown, b: unknown): { left: RowStat
   exactLength(what, "a.sum", left.sum as Float64Array, rows);
   exactLength(what, "b.max", right.max as Float32Array, rows);
   exactLength(what, "b.sum", right.sum as Float64Array, rows);
-  return { left: left as RowStats, right: right as RowStats, rows };
+  const kept = ({ max, sum }: RowStats) => ({ max: keptArray(what, max, []), sum: keptArray(what, sum, []) });
+  return { left: kept(left as RowStats), right: kept(right as RowStats), rows };
 }

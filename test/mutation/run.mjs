@@ -152,9 +152,9 @@ async function judge(mutant, folder, original) {
       if (status !== 0) return { fate: "broken", by: `it does not build: ${output.trim().split("\n", 1)[0]}` };
     }
     if (fingerprint(folder) === original) return { fate: "survived", by: "(it builds to the same bytes)" };
-    const suites = mutant.suites.map((suite) => `test/${suite}.test.ts`);
-    let by = await firstFailure(folder, node, suites);
-    if (by === undefined && !options.first) by = await firstFailure(folder, node, []);
+    let by;
+    for (const suite of mutant.suites) by ??= await firstFailure(folder, node, [`test/${suite}.test.ts`]);
+    if (!options.first) by ??= await firstFailure(folder, node, []);
     return by === undefined ? { fate: "survived", by: "" } : { fate: "killed", by };
   } finally {
     writeFileSync(path, before);
