@@ -286,7 +286,7 @@ export const MUTANTS = [
     { mistake: "an infinite temperature is accepted", suites: ["check-options"],
       text: "value >= 0 && value < Infinity", replacement: "value >= 0 && value <= Infinity" },
     { mistake: "statistics in shared memory are merged while others write to them", suites: ["overlap"],
-      text: "[kept(left as RowStats), kept(right as RowStats), rows]", replacement: "[left as RowStats, right as RowStats, rows]" },
+      text: "left: kept(left as RowStats), right: kept(right as RowStats)", replacement: "left: left as RowStats, right: right as RowStats" },
     { mistake: "the call keeps its input alive", suites: ["memory"],
       text: "  call.input = NOTHING;\n", replacement: "" },
     { mistake: "the call keeps its options alive", suites: ["memory"],
