@@ -200,8 +200,9 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
               const got = engine.softmaxFromStats(part, stats, { empty });
               got.forEach((y, i) => {
                 const want = expected[start + i]!;
-                const isRight = Number.isNaN(want) ? Number.isNaN(y) : Math.abs(y - want) <= BOUND * ulpAt(want);
-                if (!isRight) expect.fail(`${special} in part ${place}: got ${y}, want ${want}`);
+                const where = `${special} in part ${place}`;
+                if (Number.isNaN(want)) expect(y, where).toBeNaN();
+                else expect(Math.abs(y - want), where).toBeLessThanOrEqual(BOUND * ulpAt(want));
               });
               start += part.length;
             }
