@@ -826,9 +826,12 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
   });
 
   if (name !== "debug")
-    test("a scratch block that ends where memory ends: room to read on after it", () => {
+    test.each([
+      ["that ends where memory ends, but for room to read on", 64],
+      ["that would end where a page ends", 0],
+    ])("a scratch block %s", (_, after) => {
       const { DATA } = memory;
-      const scratchBytes = 65536 - ((DATA + 4096) % 65536) + 4096;
+      const scratchBytes = 65536 - ((DATA + after + 4096) % 65536) + 4096;
       const full = createEngineSync({ backend: name, scratchBytes });
       const random = randomFrom(14);
       for (let cols = 1; cols <= 130; cols++) {

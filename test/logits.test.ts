@@ -198,6 +198,10 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
       expect(answer([-Infinity, -Infinity])).toEqual([NaN, NaN]);
       expect(answer([-Infinity, -Infinity], { empty: "zero" })).toEqual([0, 0]);
       expect(answer([0, -0])).toEqual([1, 0]);
+      // Side by side, in two blocks, each row with its maximum elsewhere.
+      expect(answer([1, 9, 5, 2, 3, 4, 1, 2, 3, 9, 7, 4], { shape: [2, 3, 2], axis: 1 })).toEqual([
+        0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 0,
+      ]);
       const mixed = new Float32Array([0, 1, 0]);
       const rows = new Float32Array([1, 2, 0, 0, 5, 4]);
       expect(engine.softmax(rows, { cols: 2, temperature: mixed })).toEqual(new Float32Array([0, 1, 0.5, 0.5, 1, 0]));

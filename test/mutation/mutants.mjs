@@ -395,7 +395,7 @@ export const MUTANTS = [
       text: "tile.call.operation === LOG_SOFTMAX ? -Infinity : 0", replacement: "tile.call.operation === LOG_SOFTMAX ? 0 : 0" },
   ]),
   ...inFile("src/stream.ts", [
-    { mistake: "pieces end where the sums do not pause", suites: ["stats"],
+    { mistake: "pieces end where the sums do not pause", suites: ["invariance"],
       text: "const PIECE = 256;", replacement: "const PIECE = 64;" },
     { mistake: "strips of neighbours run over", suites: ["axis"],
       text: "inner - (tile.row % inner)", replacement: "inner" },
