@@ -11,7 +11,7 @@ import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, firstOf, storeValues } from "./slot";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
-/** The longest rows that the work area holds a batch of: half of the L2 cache (bench, axis: from 1.9 to 1.3 of the last axis). */
+/** The longest rows that the work area holds a batch of: half of the L2 cache. Rows of 2048, with room for 1024: DESIGN.md. */
 const LONGEST: i32 = 4096;
 /** What goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
