@@ -12,6 +12,7 @@ export default defineConfig({
     // Node itself runs the package, as it was built: vite does not transform it. (Tests may lie below build/, too: see mutation/.)
     server: { deps: { external: [/\/build\/(esm|cjs)\//] } },
     setupFiles: ["test/matchers.ts"],
+    expect: { requireAssertions: true }, // a test that asserts nothing fails
     testTimeout: 60_000, // no assertion on time: a slow machine is not an error
   },
 });

@@ -8,57 +8,94 @@
 import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
-import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, firstOf, storeValues } from "./slot";
+import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
-/** The longest rows that the work area holds a batch of: half of the L2 cache. Rows of 2048, with room for 1024: DESIGN.md. */
+/** The longest rows that the work area holds 32 of: half of the L2 cache. Rows of 2048, with room for 1024: DESIGN.md. */
 const LONGEST: i32 = 4096;
+const ROOM: i32 = BATCH_ROWS * LONGEST;
 /** What goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
 
-export const COLUMNS_WORK_BYTES: i32 = SLOTS_BYTES + 4 * BATCH_ROWS * LONGEST;
+export const COLUMNS_WORK_BYTES: i32 = SLOTS_BYTES + 4 * ROOM;
 
-/** Where the first element of row `row` lies. */
+/** Where the row in a lane begins. */
 // @ts-ignore: decorator
 @inline
-function startOf(row: i32, inner: i32, cols: i32, stride: usize): usize {
-  return <usize>(row / inner) * <usize>cols * stride + (<usize>(row % inner) << 2);
+function startAt(slot: usize, lane: usize): usize {
+  return <usize>load<u32>(slot + (lane << 2), STARTS);
 }
 
-/** How many rows make the batch that begins at `row`: neighbours, where there are enough of them for a full batch. */
+/** Where the rows of a batch begin. */
+export function findStarts(row: i32, count: i32, cols: i32, inner: i32, stride: usize, slots: usize): void {
+  for (let lane = 0; lane < count; lane += GROUP_ROWS, slots += SLOT_BYTES) {
+    const first = row + firstOf(lane, count), rowsHere = min(count, GROUP_ROWS);
+    let within = first % inner, start = <usize>(first / inner) * <usize>cols * stride + (<usize>within << 2);
+    for (let i = 0; i < GROUP_ROWS; i++) {
+      store<u32>(slots + (<usize>i << 2), <u32>start, STARTS);
+      if (i + 1 >= rowsHere) continue;
+      start += 4;
+      if (++within < inner) continue;
+      within = 0;
+      start += <usize>cols * stride - (<usize>inner << 2);
+    }
+  }
+}
+
+/**
+ * How many rows make a batch: as many as there is room for, down to four; or, where even those are read twice, 32. Those that have
+ * 32 neighbours go by whole cache lines in any case.
+ */
 // @ts-ignore: decorator
 @inline
-function batchAt(row: i32, rows: i32, inner: i32): i32 {
-  const count = min(rows - row, BATCH_ROWS);
+function batchRowsOf(cols: i32, inner: i32): i32 {
+  const fit = (ROOM / cols) & ~3;
+  return fit < (inner < BATCH_ROWS ? GROUP_ROWS : BATCH_ROWS / 2) ? BATCH_ROWS : min(fit, BATCH_ROWS);
+}
+
+/** How many of them there are from `row` on: neighbours, where there are enough of them for a full batch. */
+// @ts-ignore: decorator
+@inline
+function batchAt(row: i32, rows: i32, inner: i32, batchRows: i32): i32 {
+  const count = min(rows - row, batchRows);
   return inner < BATCH_ROWS ? count : min(count, inner - (row % inner));
+}
+
+/** From an element of a row to the next, in the work area: a batch of `count` rows lies close together. */
+// @ts-ignore: decorator
+@inline
+export function stepOf(count: i32): usize {
+  return <usize>((count + 3) >> 2) << 4;
 }
 
 export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
   stride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  const data = work + SLOTS_BYTES;
+  const data = work + SLOTS_BYTES, batchRows = batchRowsOf(cols, inner);
+  const isShort = <i64>cols * batchRows <= ROOM;
   for (let row = 0, count = 0; row < rows; row += count) {
-    count = batchAt(row, rows, inner);
-    const groups = (count + 3) >> 2, isShort = cols <= LONGEST;
+    count = batchAt(row, rows, inner, batchRows);
+    const groups = (count + 3) >> 2, step = stepOf(count);
     begin(work, groups);
+    findStarts(row, count, cols, inner, stride, work);
     if (isShort)
       for (let first = 0; first < cols; first += PIECE)
-        gather(src + <usize>first * stride, row, count, min(cols - first, PIECE), cols, inner, stride, data + <usize>first * STEP, work);
-    else findMaxima(src, row, count, cols, cols, inner, stride, work);
+        gather(src + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, work);
+    else findMaxima(src, count, cols, stride, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     if (isShort) {
-      settle(data, cols, work, groups);
+      settle(data, cols, step, work, groups);
       for (let first = 0; first < cols; first += PIECE)
-        sum(operation, data + <usize>first * STEP, min(cols - first, PIECE), work, groups);
-    } else sumPieces(operation, src, dst, row, count, cols, cols, inner, stride, work);
+        sum(operation, data + <usize>first * step, min(cols - first, PIECE), step, work, groups);
+    } else sumPieces(operation, src, dst, count, cols, stride, work);
     const rowSums = sums + (<usize>row << 3);
     findResults(operation, work, count, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
     else if (isShort)
       for (let first = 0; first < cols; first += PIECE)
-        scatter(operation, dst + <usize>first * stride, row, count, min(cols - first, PIECE), cols, inner, stride, data + <usize>first * STEP, STEP, work);
-    else finish(operation, src, dst, row, count, cols, cols, inner, stride, work);
+        scatter(operation, dst + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, step, work);
+    else finish(operation, src, dst, count, cols, stride, work);
   }
 }
 
@@ -66,74 +103,76 @@ export function columns(
 // findColumnMaxima of every piece; findShifts; sumColumns of every piece; findResults; finishColumns of every piece.
 
 export function findColumnMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  findMaxima(src, 0, count, length, length, count, stride, work);
+  findNeighbours(count, work);
+  findMaxima(src, count, length, stride, work);
 }
 
 /** Terms are left at `dst`. */
 export function sumColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  sumPieces(operation, src, dst, 0, count, length, length, count, stride, work);
+  findNeighbours(count, work);
+  sumPieces(operation, src, dst, count, length, stride, work);
 }
 
 /** From the terms, which are at `dst`, or else from the elements at `src`. */
 export function finishColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  finish(operation, src, dst, 0, count, length, length, count, stride, work);
+  findNeighbours(count, work);
+  finish(operation, src, dst, count, length, stride, work);
 }
 
-// Below, `row` … `row + count − 1` are the rows of a batch, and `length` how many elements of each are meant, the first at `src`.
+/** Rows that lie side by side, all of them. */
+export function findNeighbours(count: i32, slots: usize): void {
+  findStarts(0, count, 0, count, 0, slots);
+}
 
-function findMaxima(
-  src: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
-): void {
+// Below, `length` is how many elements are meant of each of `count` rows; the slots know where the rows begin.
+
+function findMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
-    gather(src, row, count, min(length, PIECE), cols, inner, stride, work + SLOTS_BYTES, work);
+    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, work);
 }
 
-function sumPieces(
-  operation: i32, src: usize, dst: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
-): void {
-  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2;
+function sumPieces(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count);
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, row, count, piece, cols, inner, stride, data, work);
-    settle(data, piece, work, groups);
-    sum(operation, data, piece, work, groups);
-    if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, row, count, piece, cols, inner, stride, data, STEP, work);
+    gather(src, count, piece, stride, data, work);
+    settle(data, piece, step, work, groups);
+    sum(operation, data, piece, step, work, groups);
+    if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, step, work);
   }
 }
 
-function finish(
-  operation: i32, src: usize, dst: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
-): void {
-  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, isLog = operation == LOG_SOFTMAX;
+function finish(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count), isLog = operation == LOG_SOFTMAX;
   if (!isLog) {
-    if (isFull(row, count, inner)) {
-      scatter(operation, dst, row, count, length, cols, inner, stride, dst + startOf(row, inner, cols, stride), stride, work);
+    if (isFull(count, work)) {
+      scatter(operation, dst, count, length, stride, dst + startAt(work, 0), stride, work);
       return;
     }
     src = dst;
   }
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, row, count, piece, cols, inner, stride, data, work);
-    if (isLog) settle(data, piece, work, groups);
-    scatter(operation, dst, row, count, piece, cols, inner, stride, data, STEP, work);
+    gather(src, count, piece, stride, data, work);
+    if (isLog) settle(data, piece, step, work, groups);
+    scatter(operation, dst, count, piece, stride, data, step, work);
   }
 }
 
 /** Whether a batch has all its rows, and they are neighbours everywhere. */
 // @ts-ignore: decorator
 @inline
-function isFull(row: i32, count: i32, inner: i32): bool {
-  return count == BATCH_ROWS && row % inner + count <= inner;
+function isFull(count: i32, slots: usize): bool {
+  return count == BATCH_ROWS && startAt(slots + 7 * SLOT_BYTES, 3) - startAt(slots, 0) == 4 * (BATCH_ROWS - 1);
 }
 
 /** Elements in, and the maxima. Where a batch lies side by side, it is read by whole cache lines. */
 export function gather(
-  src: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, data: usize, slots: usize,
+  src: usize, count: i32, length: i32, stride: usize, data: usize, slots: usize,
 ): void {
-  const end = data + <usize>length * STEP;
-  if (isFull(row, count, inner)) {
-    src += startOf(row, inner, cols, stride);
+  const step = stepOf(count), end = data + <usize>length * step;
+  if (isFull(count, slots)) {
+    src += startAt(slots, 0);
     let a = maxOf(slots, 0), b = maxOf(slots, 1), c = maxOf(slots, 2), d = maxOf(slots, 3);
     let e = maxOf(slots, 4), f = maxOf(slots, 5), g = maxOf(slots, 6), h = maxOf(slots, 7);
     for (; data < end; data += STEP, src += stride) {
@@ -150,16 +189,22 @@ export function gather(
     storeMax(slots, 4, e); storeMax(slots, 5, f); storeMax(slots, 6, g); storeMax(slots, 7, h);
     return;
   }
-  const last = row + count - 1;
   for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
-    const first = row + firstOf(lane, count);
-    let a = src + startOf(first, inner, cols, stride), b = src + startOf(min(first + 1, last), inner, cols, stride);
-    let c = src + startOf(min(first + 2, last), inner, cols, stride), d = src + startOf(min(first + 3, last), inner, cols, stride);
+    let a = src + startAt(slots, 0), b = src + startAt(slots, 1), c = src + startAt(slots, 2), d = src + startAt(slots, 3);
     let max = v128.load(slots, MAX);
     if (b == a + 4 && c == a + 8 && d == a + 12)
-      for (let at = data; at < end; at += STEP, a += stride) max = f32x4.pmax(max, moved(a, at, 0));
-    else
-      for (let at = data; at < end; at += STEP) {
+      for (let at = data; at < end; at += step, a += stride) max = f32x4.pmax(max, moved(a, at, 0));
+    else if (count >= GROUP_ROWS && (d == b + 8 || (b == a + 4 && (c == b + 4 || d == c + 4)))) {
+      // The first one, two or three rows are neighbours, and so are the others, somewhere else.
+      const others = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(b != a + 4 ? 1 : c != b + 4 ? 2 : 3));
+      d -= 12;
+      for (let at = data; at < end; at += step, a += stride, d += stride) {
+        const x = v128.bitselect(v128.load(d), v128.load(a), others);
+        v128.store(at, x);
+        max = f32x4.pmax(max, x);
+      }
+    } else
+      for (let at = data; at < end; at += step) {
         const x = v128.load32_lane(d, v128.load32_lane(c, v128.load32_lane(b, v128.load32_zero(a), 1), 2), 3);
         v128.store(at, x);
         max = f32x4.pmax(max, x);
@@ -224,13 +269,13 @@ function groupOut(
 
 /** Results out, of what is at `data`, from element to element `step` bytes apart. */
 export function scatter(
-  operation: i32, dst: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize,
+  operation: i32, dst: usize, count: i32, length: i32, stride: usize,
   data: usize, step: usize, slots: usize,
 ): void {
   const upperBits = UPPER_BITS, up = UP, down = DOWN;
   const end = data + <usize>length * step;
-  if (isFull(row, count, inner)) {
-    dst += startOf(row, inner, cols, stride);
+  if (isFull(count, slots)) {
+    dst += startAt(slots, 0);
     if (operation == AS_IT_IS)
       for (; data < end; data += step, dst += stride) batchOut(AS_IT_IS, data, dst, slots, upperBits, up, down);
     else if (operation == LOG_SOFTMAX)
@@ -239,11 +284,8 @@ export function scatter(
       for (; data < end; data += step, dst += stride) batchOut(SOFTMAX, data, dst, slots, upperBits, up, down);
     return;
   }
-  const last = row + count - 1;
   for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
-    const first = row + firstOf(lane, count);
-    let a = dst + startOf(first, inner, cols, stride), b = dst + startOf(min(first + 1, last), inner, cols, stride);
-    let c = dst + startOf(min(first + 2, last), inner, cols, stride), d = dst + startOf(min(first + 3, last), inner, cols, stride);
+    let a = dst + startAt(slots, 0), b = dst + startAt(slots, 1), c = dst + startAt(slots, 2), d = dst + startAt(slots, 3);
     if (b == a + 4 && c == a + 8 && d == a + 12) {
       if (operation == AS_IT_IS)
         for (let at = data; at < end; at += step, a += stride) groupOut(AS_IT_IS, at, a, 0, slots, upperBits, up, down);
@@ -251,7 +293,13 @@ export function scatter(
         for (let at = data; at < end; at += step, a += stride) groupOut(LOG_SOFTMAX, at, a, 0, slots, upperBits, up, down);
       else
         for (let at = data; at < end; at += step, a += stride) groupOut(SOFTMAX, at, a, 0, slots, upperBits, up, down);
-    } else
+    } else if (b == a + 4 && d == c + 4)
+      for (let at = data; at < end; at += step, a += stride, c += stride) {
+        const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);
+        v128.store64_lane(a, y, 0);
+        v128.store64_lane(c, y, 1);
+      }
+    else
       for (let at = data; at < end; at += step) {
         const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);
         v128.store32_lane(a, y, 0);

@@ -3,11 +3,11 @@
 //   softmax      dx = p·(g − Σ p·g)
 //   log-softmax  dx = g − e^l·Σ g
 
-import { SLOTS_BYTES, STEP, begin } from "./lanes";
+import { SLOTS_BYTES, begin } from "./lanes";
 import { LOG_SOFTMAX } from "./operation";
 import { SLOT_BYTES, SUMS, beginSlot } from "./slot";
 import { narrowed, upperHalf } from "./sum";
-import { AS_IT_IS, BATCH_ROWS, PIECE, gather, scatter } from "./columns";
+import { AS_IT_IS, BATCH_ROWS, PIECE, findNeighbours, findStarts, gather, scatter, stepOf } from "./columns";
 import { loadTail, storeTail } from "./wide";
 
 /** e^l of two lanes, l ≤ 0, to 2^−40; 0 below −700. */
@@ -97,36 +97,37 @@ export function gradientColumns(
   for (let row = 0; row < rows; row += BATCH_ROWS) {
     const count = min(rows - row, BATCH_ROWS);
     begin(work, (count + 3) >> 2);
-    sumInLanes(operation, out, grad, row, count, cols, cols, inner, stride, work);
-    finishInLanes(operation, out, grad, dst, row, count, cols, cols, inner, stride, work);
+    findStarts(row, count, cols, inner, stride, work);
+    sumInLanes(operation, out, grad, count, cols, stride, work);
+    finishInLanes(operation, out, grad, dst, count, cols, stride, work);
   }
 }
 
 /** A piece of at most 32 rows side by side: adds to their sums. */
 export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  sumInLanes(operation, out, grad, 0, count, length, length, count, stride, work);
+  findNeighbours(count, work);
+  sumInLanes(operation, out, grad, count, length, stride, work);
 }
 
 export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  finishInLanes(operation, out, grad, dst, 0, count, length, length, count, stride, work);
+  findNeighbours(count, work);
+  finishInLanes(operation, out, grad, dst, count, length, stride, work);
 }
 
 // In the work area: slots, a piece of what came out, and one of its gradient.
 
 const GRADIENT: usize = 4 * BATCH_ROWS * PIECE;
 
-function sumInLanes(
-  operation: i32, out: usize, grad: usize, row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
-): void {
-  const data = work + SLOTS_BYTES;
+function sumInLanes(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  const data = work + SLOTS_BYTES, step = stepOf(count);
   for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(out, row, count, piece, cols, inner, stride, data, work);
-    gather(grad, row, count, piece, cols, inner, stride, data + GRADIENT, work);
+    gather(out, count, piece, stride, data, work);
+    gather(grad, count, piece, stride, data + GRADIENT, work);
     let first = data;
     for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16) {
       let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-      for (let at = first; at < data + <usize>piece * STEP; at += STEP) {
+      for (let at = first; at < data + <usize>piece * step; at += step) {
         const p = v128.load(at), g = v128.load(at + GRADIENT);
         sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g)));
         sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g))));
@@ -138,20 +139,19 @@ function sumInLanes(
 }
 
 function finishInLanes(
-  operation: i32, out: usize, grad: usize, dst: usize,
-  row: i32, count: i32, length: i32, cols: i32, inner: i32, stride: usize, work: usize,
+  operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
 ): void {
-  const data = work + SLOTS_BYTES;
+  const data = work + SLOTS_BYTES, step = stepOf(count);
   for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(out, row, count, piece, cols, inner, stride, data, work);
-    gather(grad, row, count, piece, cols, inner, stride, data + GRADIENT, work);
+    gather(out, count, piece, stride, data, work);
+    gather(grad, count, piece, stride, data + GRADIENT, work);
     let first = data;
     for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16) {
       const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-      for (let at = first; at < data + <usize>piece * STEP; at += STEP)
+      for (let at = first; at < data + <usize>piece * step; at += step)
         v128.store(at, gradients(operation, v128.load(at), v128.load(at + GRADIENT), sum01, sum23));
     }
-    scatter(AS_IT_IS, dst, row, count, piece, cols, inner, stride, data, STEP, work);
+    scatter(AS_IT_IS, dst, count, piece, stride, data, step, work);
   }
 }

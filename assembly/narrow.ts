@@ -21,7 +21,7 @@ export function narrow(
     const values = dst + (<usize>row << 2), rowSums = sums + (<usize>row << 3);
     if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
     readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, work);
-    sum(operation, data, cols, work, groups);
+    sum(operation, data, cols, STEP, work, groups);
     findResults(operation, work, count, rowSums);
     if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, work);
     else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
@@ -138,7 +138,7 @@ function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usiz
     if (operation == FROM_STATS) max = v128.load(slots, MAX);
     beginSlot(slots, max);
     findShiftsOf(slots, max);
-    if (v128.any_true(farLanes(max))) settleGroup(first, cols, slots);
+    if (v128.any_true(farLanes(max))) settleGroup(first, cols, STEP, slots);
   }
 }
 
@@ -177,8 +177,6 @@ function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, first: usize
       logsOut(row0, row1, row2, row3, data, near, log, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
-    if (lastCols == 1) logsOut(row0, row1, row2, row3, data, near, log, 1);
-    else if (lastCols == 2) logsOut(row0, row1, row2, row3, data, near, log, 2);
-    else if (lastCols == 3) logsOut(row0, row1, row2, row3, data, near, log, 3);
+    if (lastCols > 0) logsOut(row0, row1, row2, row3, data, near, log, lastCols);
   }
 }

@@ -32,7 +32,9 @@ export const LOWER: usize = 144;
 export const LOGS: usize = 128;
 /** The same logarithm in float32. */
 export const LOG: usize = 160;
-export const SLOT_BYTES: usize = 176;
+/** Where each row begins (uint32), if they do not lie along the last axis: columns.ts. */
+export const STARTS: usize = 176;
+export const SLOT_BYTES: usize = 192;
 
 // @ts-ignore: decorator
 @inline

@@ -20,7 +20,7 @@ declare global {
 
 export const WORK = 2048;
 /** What the kernel's WORK_BYTES asks for: a batch of 32 rows of 4096 elements, and what is known about them. Touched as far as needed. */
-export const WORK_BYTES: number = 525696;
+export const WORK_BYTES: number = 525824;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;

@@ -98,6 +98,10 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
       [1, 70_001, 3],
       [1, 16_385, 5], // one more than goes through the work area of an arena
       [1, 33_000, 13],
+      [4, 5000, 5], // in batches of 24 rows, of 8, of 4 and of 16 neighbours
+      [1, 12_000, 11],
+      [1, 20_000, 6],
+      [2, 8000, 33],
       [1, 130, 8200],
     ])("%i × %i × %i", (outer, cols, inner) => {
       const input = logits(randomFrom(3003 + cols), outer * cols * inner, DISTRIBUTIONS[1]!);
