@@ -47,13 +47,14 @@ export function narrowed(a: v128, b: v128): v128 {
 }
 
 /**
- * Whether some row may be k equal terms (k = 1: a lone element) and nothing else that counts: its sum is then k times its
- * largest term. A coarse test, in float32, that lets nothing of the kind slip; `divisor` decides.
+ * Whether some row may be k > 1 equal terms and nothing else that counts: its sum is then k times its largest term. A coarse test,
+ * in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle. (Rows of
+ * U(−100, 0) often have one: 10 columns of those took 1.6 times as long as ordinary ones.)
  */
 // @ts-ignore: decorator
 @inline
 function mayBeEqual(sum: v128, largest: v128): bool {
-  const count = f32x4.nearest(f32x4.div(sum, largest));
+  const count = f32x4.pmax(f32x4.nearest(f32x4.div(sum, largest)), f32x4.splat(2));
   const off = f32x4.abs(f32x4.sub(sum, f32x4.mul(count, largest)));
   return v128.any_true(f32x4.lt(off, f32x4.mul(sum, f32x4.splat(1 / 4194304.0)))); // 2⁻²²: four roundings
 }

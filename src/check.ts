@@ -8,6 +8,7 @@ import {
   byteLengthOf,
   byteOffsetOf,
   duplicate,
+  isArrayOrRevoked,
   isDetached,
   isRevoked,
   isShared,
@@ -115,13 +116,7 @@ export function checkCount(what: string, name: string, value: unknown, least: nu
 }
 
 function checkOptions(what: string, options: unknown): asserts options is object {
-  if (
-    typeof options !== "object" ||
-    options === null ||
-    isRevoked(options) ||
-    Array.isArray(options) ||
-    kindOf(options) !== undefined
-  )
+  if (typeof options !== "object" || options === null || isArrayOrRevoked(options) || kindOf(options) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "options" expected an object, got ${named(options)}`);
 }
 

@@ -60,7 +60,7 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
     run(call) {
       const { rows, cols, inner, rowStride, outRowStride } = call;
       const plain = isPlain(call);
-      if (plain && byteOffsetOf(call.input) >= DATA && rows * cols > FEW) {
+      if (plain && rows * cols > FEW && byteOffsetOf(call.input) >= DATA) {
         const arena = arenaOf(call);
         if (arena !== undefined) return inPlace(arena, call);
       }

@@ -7,7 +7,25 @@ import { NAMES } from "./browsers.mjs";
 import { installed } from "./provider.mjs";
 
 /** Suites of test/ to run in the page. */
-const IN_PAGE = ["accuracy", "arena", "check", "faults", "golden", "invariance", "shapes", "softmax", "special"];
+const IN_PAGE = [
+  "accuracy",
+  "arena",
+  "axis",
+  "check",
+  "check-options",
+  "faults",
+  "golden",
+  "gradient",
+  "half",
+  "invariance",
+  "logits",
+  "logs",
+  "shapes",
+  "softmax",
+  "special",
+  "stats",
+  "strides",
+];
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const alias = {
@@ -15,10 +33,12 @@ const alias = {
   "node:vm": `${root}test/browser/page/vm.ts`,
 };
 
-/** What the suites know of Node beside modules: two variables of the environment (CONTRIBUTING.md), and its byte arrays. */
+/** What the suites know of Node beside modules: variables of the environment (CONTRIBUTING.md), and its byte arrays. */
+const VARIABLES = ["SEED", "MEASURE"];
 const define = {
-  "process.env.SEED": JSON.stringify(process.env.SEED) ?? "undefined",
-  "process.env.MEASURE": JSON.stringify(process.env.MEASURE) ?? "undefined",
+  ...Object.fromEntries(
+    VARIABLES.map((name) => [`process.env.${name}`, JSON.stringify(process.env[name]) ?? "undefined"]),
+  ),
   Buffer: "Uint8Array",
 };
 

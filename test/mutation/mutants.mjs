@@ -33,6 +33,8 @@ export const MUTANTS = [
       text: "f32x4.relaxed_madd(w, scale, scale)", replacement: "f32x4.relaxed_madd(scale, w, w)" },
   ]),
   ...inFile("assembly/sum.ts", [
+    { mistake: "off by one: two equal terms are taken for three", suites: ["special", "golden"],
+      text: "f32x4.splat(2)", replacement: "f32x4.splat(3)" },
     { mistake: "START is 0: the losses of an addition are not exact", suites: ["golden", "accuracy"],
       text: "START: f32 = 2;", replacement: "START: f32 = 0;" },
     { mistake: "wrong shuffle lane: the upper half is the lower one", suites: ["shapes"],
@@ -357,7 +359,7 @@ export const MUTANTS = [
     { mistake: "arena bounds: out may lie on the work area", suites: ["arena"],
       text: "if (!value && dst < DATA)", replacement: "if (!value && dst < 0)" },
     { mistake: "arena bounds: the input may lie on the work area", suites: ["arena"],
-      text: "plain && byteOffsetOf(call.input) >= DATA &&", replacement: "plain &&" },
+      text: "rows * cols > FEW && byteOffsetOf(call.input) >= DATA", replacement: "rows * cols > FEW" },
     { mistake: "arena bounds: the gradient may lie on the work area", suites: ["arena"],
       text: "bufferOf(grad) !== buffer || byteOffsetOf(grad) < DATA", replacement: "bufferOf(grad) !== buffer" },
     { mistake: "arrays of an arena that was disposed of are used in place", suites: ["arena"],
