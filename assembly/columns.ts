@@ -11,9 +11,10 @@ import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
-/** The longest rows that the work area holds 32 of: half of the L2 cache. Rows of 2048, with room for 1024: DESIGN.md. */
-const LONGEST: i32 = 4096;
-const ROOM: i32 = BATCH_ROWS * LONGEST;
+/** How many elements the work area holds: half of the L2 cache. */
+const ROOM: i32 = 131072;
+/** How many elements a cache line has. */
+const LINE_ROWS: i32 = 16;
 /** What goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
 
@@ -43,14 +44,14 @@ export function findStarts(row: i32, count: i32, cols: i32, inner: i32, stride: 
 }
 
 /**
- * How many rows make a batch: as many as there is room for, down to four; or, where even those are read twice, 32. Those that have
- * 32 neighbours go by whole cache lines in any case.
+ * How many rows make a batch: as many as the work area holds, if that is a group, or, of rows with many neighbours, a cache line of
+ * them. Otherwise 32, which go in pieces.
  */
 // @ts-ignore: decorator
 @inline
 function batchRowsOf(cols: i32, inner: i32): i32 {
-  const fit = (ROOM / cols) & ~3;
-  return fit < (inner < BATCH_ROWS ? GROUP_ROWS : BATCH_ROWS / 2) ? BATCH_ROWS : min(fit, BATCH_ROWS);
+  const fit = (ROOM / cols) & ~3, least = inner < BATCH_ROWS ? GROUP_ROWS : LINE_ROWS;
+  return fit < least ? BATCH_ROWS : min(fit, BATCH_ROWS);
 }
 
 /** How many of them there are from `row` on: neighbours, where there are enough of them for a full batch. */
