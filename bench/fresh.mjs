@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** One process in some thousand of Node 24 waits for itself at its end, for ever. */
+/** Seen twice on Node 24: a process that has printed its answer and waits for itself at its end, for ever. */
 const LONGEST_MS = 120_000;
 
 export function inFreshProcess(file, argument) {

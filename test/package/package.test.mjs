@@ -57,7 +57,7 @@ describe("the tarball", () => {
 
   test("holds what users need and nothing else", () => {
     expect(files.filter((path) => !/^build\/(esm|cjs)\//.test(path))).toEqual(
-      ["CHANGELOG.md", "LICENSE", "README.md", "build/relaxed.wasm", "build/simd.wasm", "package.json"].sort(),
+      ["LICENSE", "README.md", "build/relaxed.wasm", "build/simd.wasm", "package.json"].sort(),
     );
     const odd = files.filter((path) => /^build\/(esm|cjs)\//.test(path) && !/\/\w+(\.js|\.d\.ts)$/.test(path));
     expect(odd).toEqual(["build/cjs/package.json"]);
