@@ -49,6 +49,20 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
     small.dispose();
   });
 
+  test("a row far above all others, at any column, of any of many rows", () => {
+    for (const cols of [5, 66, 67, 129, 259])
+      for (let row = 0; row < 20; row += 3)
+        for (const col of [0, 4, cols >> 1, cols - 3, cols - 2, cols - 1]) {
+          const input = new Float32Array(20 * cols).fill(-1);
+          const start = row * cols;
+          input[start + col] = 200;
+          const alone = engine.softmax(input.slice(start, start + cols));
+          const got = engine.softmax(input, { cols }).subarray(start, start + cols);
+          expect(got, `${cols} columns, row ${row}, column ${col}`).toEqualBitForBit(alone);
+          expect(got[col]).toBe(1);
+        }
+  });
+
   describe.each(EACH_SHAPE)("$title", ({ rows, cols }) => {
     const random = randomFrom(200 + cols);
     // Each row of another kind, so that rows far from zero, or with very small terms, lie beside ordinary ones.

@@ -472,6 +472,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
         [4, 400],
       ] as const)
         check(rowsTask(title, operation, rows, cols));
+      for (const cols of [7, 70]) check(rowsTask(title, operation, 37, cols, 3, 5));
     });
 
     test("what lies between rows is neither read nor written", () => {
@@ -510,6 +511,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       [2, 4100, 18], // in batches of 28 rows, and 16 neighbours
       [1, 4225, 34],
       [3, 9000, 3], // of 12
+      [1, 8200, 33], // 32 that are read twice
       [1, 32_768, 2], // of 4
       [1, 32_769, 1], // longer than the work area holds
       [2, 33_000, 1],

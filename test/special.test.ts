@@ -97,6 +97,13 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
     }
   });
 
+  test.each(VALUES)("n elements of %d along another axis", (value) => {
+    for (const n of [1, 2, 3, 63, 64, 65, 100, 127, 129, 4093, 4095, 4097, 33_000]) {
+      const got = engine.softmax(new Float32Array(5 * n).fill(value), { shape: [n, 5], axis: 0 });
+      expect(got, `${n} elements`).toEqualBitForBit(new Float32Array(5 * n).fill(1 / n));
+    }
+  });
+
   test("k equal elements among −∞, or far below, give Math.fround(1 / k) each", () => {
     const random = randomFrom(9);
     for (let cols = 1; cols <= 130; cols++)

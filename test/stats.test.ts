@@ -209,6 +209,24 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
           }
     });
 
+    test("a row with a NaN has its own maximum, whatever lies in the rows beside it", () => {
+      const rows = [
+        [1, Infinity, 2],
+        [3, NaN, 1],
+        [-Infinity, -Infinity, -Infinity],
+        [4, 5, 6],
+      ];
+      const alone = rows.map((row) => engine.rowStats(Float32Array.from(row)));
+      const across = Float32Array.from([0, 1, 2].flatMap((col) => rows.map((row) => row[col]!)));
+      for (const stats of [
+        engine.rowStats(Float32Array.from(rows.flat()), { cols: 3 }),
+        engine.rowStats(across, { shape: [3, 4], axis: 0 }),
+      ]) {
+        expect(Array.from(stats.max)).toEqual(alone.map(({ max }) => max[0]));
+        expect(Array.from(stats.sum)).toEqual(alone.map(({ sum }) => sum[0]));
+      }
+    });
+
     test("a sum of NaN shows, though the maximum is −∞, whatever empty says", () => {
       const spoilt = one(-Infinity, NaN);
       for (const empty of ["nan", "zero"] as const) {
