@@ -178,7 +178,7 @@ export const MUTANTS = [
       text: "f32x4.add(v128.load32_splat(lane, CENTRE), v128.load32_splat(lane, NEAR))", replacement: "v128.load32_splat(lane, NEAR)" },
     { mistake: "wrong stride: results follow each other as the logits do", suites: ["kernel", "strides"],
       text: "dst += dstStride * <usize>count", replacement: "dst += srcStride * <usize>count" },
-    { mistake: "wrong stride: sums are four bytes apart", suites: ["stats"],
+    { mistake: "wrong stride: sums are four bytes apart", suites: ["stats", "kernel"],
       text: "sums += <usize>count << 3", replacement: "sums += <usize>count << 2" },
     { mistake: "rows of up to 64 KiB go by the batch", suites: ["shapes"],
       text: "BATCHED_BYTES: usize = 8192", replacement: "BATCHED_BYTES: usize = 65536",
