@@ -8,9 +8,8 @@ import {
   byteLengthOf,
   byteOffsetOf,
   duplicate,
-  isArrayOrRevoked,
+  isArray,
   isDetached,
-  isRevoked,
   isShared,
   kindOf,
   lengthOf,
@@ -90,8 +89,9 @@ function named(value: unknown): string {
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
   if (typeof value === "string") return value.length > 40 ? "a long string" : JSON.stringify(value);
   if (typeof value !== "object") return `a ${typeof value}`;
-  if (isRevoked(value)) return "a revoked proxy";
-  return kindOf(value) ?? (Array.isArray(value) ? "Array" : "an object");
+  const array = isArray(value);
+  if (array === undefined) return "a revoked proxy";
+  return kindOf(value) ?? (array ? "Array" : "an object");
 }
 
 /** The length of an array that still has its memory. */
@@ -116,7 +116,7 @@ export function checkCount(what: string, name: string, value: unknown, least: nu
 }
 
 function checkOptions(what: string, options: unknown): asserts options is object {
-  if (typeof options !== "object" || options === null || isArrayOrRevoked(options) || kindOf(options) !== undefined)
+  if (typeof options !== "object" || options === null || isArray(options) !== false || kindOf(options) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "options" expected an object, got ${named(options)}`);
 }
 
@@ -412,7 +412,7 @@ function bitsOf(array: Elements, format: Format): Stored {
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
-  if (typeof value !== "object" || value === null || isRevoked(value) || kindOf(value) !== undefined)
+  if (typeof value !== "object" || value === null || isArray(value) === undefined || kindOf(value) !== undefined)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected { max, sum }, got ${named(value)}`);
   const { max, sum } = value as { max: unknown; sum: unknown };
   checkKind(what, `${name}.max`, max, "Float32Array");
@@ -470,9 +470,10 @@ const MOST_AXES = 1024;
 
 /** Nothing is kept of the shape but what follows from it: storing into an array asks Array.prototype, which may have a setter. */
 function readShape(what: string, shape: unknown, axis: unknown): Layout {
-  if (isRevoked(shape) || !Array.isArray(shape))
+  if (isArray(shape) !== true)
     fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "shape" expected an array of numbers, got ${named(shape)}`);
-  const rank = checkCount(what, "shape.length", shape.length, 0, MOST_AXES);
+  const sizes = shape as readonly unknown[];
+  const rank = checkCount(what, "shape.length", sizes.length, 0, MOST_AXES);
   const most = Math.max(rank, 1);
   const given = axis === undefined ? -1 : checkCount(what, "axis", axis, -most, most - 1);
   const along = given < 0 ? given + most : given;
@@ -483,7 +484,7 @@ function readShape(what: string, shape: unknown, axis: unknown): Layout {
   let height = 1;
   let width = 1;
   for (let i = 0; i < rank; i++) {
-    const size = checkCount(what, `shape[${i}]`, shape[i], 0, Number.MAX_SAFE_INTEGER);
+    const size = checkCount(what, `shape[${i}]`, sizes[i], 0, Number.MAX_SAFE_INTEGER);
     if (i === along) cols = size;
     else rows *= size;
     if (i > along) inner *= size;

@@ -37,22 +37,12 @@ const keys: (array: ArrayBufferView) => unknown = Function.prototype.call.bind(F
 /** Of one that is not shared: 0 once it was transferred. */
 export const sizeOf: (buffer: ArrayBufferLike) => number = getter(ArrayBuffer.prototype, "byteLength");
 
-/** Whether a value is an array, or a proxy of which nothing can be asked any more. */
-export function isArrayOrRevoked(value: unknown): boolean {
+/** Whether a value is an array; `undefined` for a proxy of which nothing can be asked any more. */
+export function isArray(value: unknown): boolean | undefined {
   try {
     return Array.isArray(value);
   } catch {
-    return true;
-  }
-}
-
-/** Whether a value is a proxy of which nothing can be asked any more. */
-export function isRevoked(value: unknown): boolean {
-  try {
-    Array.isArray(value);
-    return false;
-  } catch {
-    return true;
+    return undefined;
   }
 }
 

@@ -33,12 +33,10 @@ const alias = {
   "node:vm": `${root}test/browser/page/vm.ts`,
 };
 
-/** What the suites know of Node beside modules: variables of the environment (CONTRIBUTING.md), and its byte arrays. */
-const VARIABLES = ["SEED", "MEASURE"];
+/** What the suites know of Node beside modules: two variables of the environment (CONTRIBUTING.md), and its byte arrays. */
 const define = {
-  ...Object.fromEntries(
-    VARIABLES.map((name) => [`process.env.${name}`, JSON.stringify(process.env[name]) ?? "undefined"]),
-  ),
+  "process.env.SEED": JSON.stringify(process.env.SEED) ?? "undefined",
+  "process.env.MEASURE": JSON.stringify(process.env.MEASURE) ?? "undefined",
   Buffer: "Uint8Array",
 };
 
