@@ -101,6 +101,23 @@ onEveryBackend(`half precision ${WITH_SEED}`, (engine, name) => {
       expect(Array.from(infinite, (bits) => decoded(dtype, bits))).toEqual([NaN, NaN, NaN]);
     });
 
+    test("a NaN stays one, whatever its payload: rounded up like a number, some would be −0", () => {
+      const payloads = new Float32Array(
+        Uint32Array.of(0x7fc00000, 0x7fffffff, 0x7f800001, 0xffffffff, 0xffc00000).buffer,
+      );
+      for (const cols of [1, 3, 70])
+        for (const operation of ["softmax", "logSoftmax", "logSumExp", "logSoftmaxBackward"] as const) {
+          const input = new Float32Array(payloads.length * cols).fill(-1);
+          for (const [row, at] of [0, 0, 0, cols - 1, cols >> 1].entries())
+            input.set(payloads.subarray(row, row + 1), row * cols + at);
+          const out = new Uint16Array(operation === "logSumExp" ? payloads.length : input.length);
+          if (operation === "logSoftmaxBackward")
+            engine[operation](new Float32Array(input.length), input, { cols, dtype, out });
+          else engine[operation](input, { cols, dtype, out });
+          expect(Array.from(out, (bits) => decoded(dtype, bits))).toEqual(Array(out.length).fill(NaN));
+        }
+    });
+
     test("widened input gives the bits of the same numbers in float32", () => {
       const random = randomFrom(6000);
       for (const [rows, cols] of [
