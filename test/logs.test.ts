@@ -159,6 +159,17 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
         }
   });
 
+  test("a NaN in any position makes a NaN of an infinite maximum", () => {
+    for (const cols of [2, 3, 5, 8, 63, 64, 65, 67, 130])
+      for (const fill of [-Infinity, Infinity])
+        for (let position = 0; position < cols; position++) {
+          const row = new Float32Array(cols).fill(fill);
+          row[position] = NaN;
+          expect(engine.logSumExp(row)[0]).toBeNaN();
+          expect(engine.softmax(row, { empty: "zero" })[0]).toBeNaN();
+        }
+  });
+
   test("0 rows, 0 columns: an empty sum is log 0", () => {
     const empty = new Float32Array(0);
     expect(engine.logSoftmax(empty, { shape: [3, 0] })).toEqual(empty);

@@ -235,6 +235,12 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
       }
     });
 
+    test("a sum that no row has, since it is beyond float32: next to nothing, and no NaN", () => {
+      const [p] = engine.softmaxFromStats(new Float32Array(1), one(0, 1e39));
+      expect(p).toBeGreaterThan(0);
+      expect(p).toBeLessThan(3e-39);
+    });
+
     test("rows of which nothing is anywhere", () => {
       const part = new Float32Array(5).fill(-Infinity);
       const stats = mergeRowStats(engine.rowStats(part), NEUTRAL);

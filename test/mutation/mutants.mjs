@@ -69,6 +69,8 @@ export const MUTANTS = [
   ...inFile("assembly/slot.ts", [
     { mistake: "statistics with a maximum of +∞ do not make NaN", suites: ["stats"],
       text: "load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST)", replacement: "sum * load<f32>(at, LARGEST)" },
+    { mistake: "a sum beyond float32 is not brought within it", suites: ["stats"],
+      text: "if (relative < Infinity) relative = min(", replacement: "if (relative == 0) relative = min(" },
     { mistake: "the last group does not go back: its fourth row is the one after the last", suites: ["invariance", "kernel"],
       text: "return max(0, min(row, count - 4));", replacement: "return row;" },
     { mistake: "off by one: the last group goes back too far", suites: ["shapes", "axis"],
@@ -138,6 +140,8 @@ export const MUTANTS = [
       text: "writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, work)", replacement: "writeProbabilities(dst + <usize>row * srcStride, count, cols, srcStride, data, work)" },
   ]),
   ...inFile("assembly/wide.ts", [
+    { mistake: "a NaN beside an infinite maximum is looked for at every second element", suites: ["logs"],
+      text: "src < end; src += 4)\n", replacement: "src < end; src += 8)\n" },
     { mistake: "the maximum is not looked for in a tail", suites: ["accuracy", "shapes", "golden"],
       text: "    if (at < end) b = f32x4.pmax(b, loadTail(at, end - at));\n", replacement: "" },
     { mistake: "a dropped lane: a quarter of the maxima", suites: ["golden", "accuracy"],
