@@ -19,8 +19,10 @@ declare global {
 }
 
 export const WORK = 2048;
-/** What the kernel's WORK_BYTES asks for: a batch of 32 rows of 4096 elements, and what is known about them. Touched as far as needed. */
-export const WORK_BYTES: number = 525824;
+/** What the kernel's WORK_BYTES asks for: a batch of 32 rows of 32,768 elements, and what is known about them. Touched as far as needed. */
+export const WORK_BYTES: number = 4195840;
+/** What rows along the last axis take of it. */
+export const ROWS_WORK_BYTES = 9728;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;
@@ -52,6 +54,8 @@ export interface Region {
   readonly maxima: Float32Array;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
+  /** How much of the work area may have been written to. */
+  workBytes: number;
 }
 
 /** Throws what the engine throws: RangeError where `byteLength` cannot be had, LinkError for a foreign module. */
@@ -76,7 +80,14 @@ export function createRegion(module: object, byteLength: number): Region {
     maxima: new Float32Array(buffer, MAXIMA, TABLE_ROWS),
     starts: new Int32Array(buffer, STARTS, TABLE_ROWS),
     ends: new Int32Array(buffer, ENDS, TABLE_ROWS),
+    workBytes: ROWS_WORK_BYTES,
   };
+}
+
+/** Zeroes what calls have left below `end`. */
+export function wipe({ bytes, workBytes }: Region, end: number): void {
+  fillElements(bytes, 0, WORK, WORK + workBytes);
+  fillElements(bytes, 0, TEMPERATURES, end);
 }
 
 /**

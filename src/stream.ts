@@ -3,7 +3,7 @@
 
 import { fillTables, mayFreeze } from "./changes.js";
 import { allocated, type Call } from "./check.js";
-import { DATA, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK } from "./memory.js";
+import { DATA, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK, WORK_BYTES } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";
 import { giveStats, takeValues } from "./tables.js";
@@ -16,6 +16,7 @@ const STRIP = 32;
 
 export function stream(region: Region, bytes: number, call: Call): void {
   const { changes, rows, cols, inner } = call;
+  if (inner > 1) region.workBytes = WORK_BYTES;
   const room = roomFor(call, bytes);
   const tile: Tile = { call, region, room, row: 0, count: 0, first: 0, length: cols };
   const fit = rowsThatFit(call, bytes);

@@ -147,13 +147,13 @@ onEveryBackend("arenas", (engine, name) => {
     });
 
     test("dispose zeroes what the kernel left behind; from then on, it leaves nothing there", () => {
-      const arena = engine.createArena(8192);
-      const array = arena.alloc(1000).fill(1);
-      const out = arena.alloc(1000);
+      const arena = engine.createArena(2 ** 17);
+      const array = arena.alloc(12_000).fill(1);
+      const out = arena.alloc(12_000);
       const leftOver = () => new Uint8Array(array.buffer, 0, array.byteOffset).filter((byte) => byte !== 0).length;
       const run = () => {
         engine.softmax(array, { cols: 10, out });
-        engine.softmax(array, { shape: [100, 10], axis: 0, out });
+        engine.softmax(array, { shape: [1200, 10], axis: 0, out });
         engine.softmaxFromStats(array, engine.rowStats(array, { cols: 10 }), { cols: 10, out });
       };
       run();
@@ -161,7 +161,7 @@ onEveryBackend("arenas", (engine, name) => {
       arena.dispose();
       expect(leftOver()).toBe(0);
       run();
-      expect(out).toEqual(new Float32Array(1000).fill(0.1));
+      expect(out).toEqual(new Float32Array(12_000).fill(0.1));
       expect(leftOver()).toBe(0);
     });
 

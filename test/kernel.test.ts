@@ -141,9 +141,9 @@ describe("binaries", () => {
 
   test("the work area is as long as the kernel says, which is enough for the longest rows side by side", () => {
     const { WORK, WORK_BYTES, DATA, MAXIMA, SUMS } = memory;
-    const { kernel, bytes, floats } = load("debug", 16);
+    const { kernel, bytes, floats } = load("debug", 160);
     for (const name of ["simd", "debug"] as const) expect(load(name).kernel.WORK_BYTES.value).toBe(WORK_BYTES);
-    for (const cols of [1023, 1024, 1025, 3000]) {
+    for (const cols of [1023, 1024, 1025, 32_764, 32_768, 32_769]) {
       bytes.fill(0xc5, 2048);
       const canaries = bytes.slice(WORK + WORK_BYTES, DATA);
       const batch = floats.subarray(DATA / 4, DATA / 4 + 33 * cols);
@@ -168,8 +168,8 @@ const { WORK } = memory;
 const DATA = 49152;
 
 // What the parts of the kernel take of the work area: what is known about 32 rows, and some of their elements.
-const SLOTS_BYTES = memory.WORK_BYTES - 32 * 4 * 4096;
-const ROWS_BYTES = SLOTS_BYTES + 32 * 4 * 64;
+const SLOTS_BYTES = memory.WORK_BYTES - 32 * 4 * 32_768;
+const ROWS_BYTES = memory.ROWS_WORK_BYTES;
 /** Of rows side by side: of two arrays, if those are both read. */
 const piecesBytes = (cols: number, arrays = 1) => SLOTS_BYTES + 32 * 4 * (128 * (arrays - 1) + Math.min(cols, 128));
 const columnsBytes = (rows: number, cols: number) =>
@@ -303,7 +303,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
   if (refusal !== undefined) return test.skip(`not run: ${refusal.reason}`, () => {});
 
   const small = load(name);
-  const large = load(name, 64);
+  const large = load(name, 512);
   const { kernel, bytes, floats } = small;
   const firstBytes = bytes.slice(0, WORK); // the kernel's own data
   const engine = createEngineSync({ backend: name === "relaxed" ? "relaxed" : "simd" });
@@ -507,14 +507,15 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     });
 
     test.each([
-      [1, 4097, 1],
-      [2, 4100, 18], // in batches of 28 rows, and 16 neighbours
-      [1, 4225, 34],
-      [3, 9000, 3], // of 12
-      [1, 8200, 33], // 32 that are read twice
-      [1, 32_768, 2], // of 4
-      [1, 32_769, 1], // longer than the work area holds
-      [2, 33_000, 1],
+      [1, 32_769, 1],
+      [2, 32_800, 18], // in batches of 28 rows and 8
+      [1, 33_500, 34], // and of 28 of 34 neighbours
+      [3, 70_000, 3], // of 12
+      [1, 131_000, 10], // of 6 and 4, not of 8 and 2
+      [1, 66_000, 33], // 32 that are read twice
+      [1, 262_144, 2], // of 4
+      [1, 262_145, 1], // longer than the work area holds
+      [2, 263_000, 1],
     ])("longer than 32 of them fit into the work area: %i × %i × %i", (outer, cols, inner) => {
       check(columnsTask(title, operation, outer, cols, inner, 0), large);
     });
