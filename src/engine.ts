@@ -96,7 +96,8 @@ export class Engine {
   }
 
   /**
-   * Memory in which arrays need no copying. `byteLength`: 16 to 2³² − 2¹⁶ bytes, all of them allocated now, none later.
+   * Memory in which arrays need no copying. `byteLength`: 16 to 2³² − 5·2²⁰ bytes, all of them reserved now, none later;
+   * 4 MiB more for the kernel, which are touched only as far as needed.
    *
    * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid size.
    * @throws {@link RangeError} `ERR_SOFTMAX_MEMORY` where that much cannot be had.

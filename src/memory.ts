@@ -40,7 +40,8 @@ export const DATA: number = ENDS + 4 * TABLE_ROWS + 1536;
 /** After the scratch block, so that the kernel may read on. */
 const BEYOND = 64;
 const PAGE_BYTES = 65536;
-export const MAX_BYTES: number = 2 ** 32 - 2 ** 20;
+/** The largest scratch or arena: with all that lies below it, the 4 GiB that a memory can have. */
+export const MAX_BYTES: number = 2 ** 32 - 5 * 2 ** 20;
 
 /** A memory of its own, with the kernel that works in it. */
 export interface Region {

@@ -137,6 +137,7 @@ describe("binaries", () => {
       expect(start).toBeGreaterThanOrEqual(end);
       end = start + bytes;
     }
+    expect(DATA + memory.MAX_BYTES + 64).toBeLessThanOrEqual(2 ** 32); // 64: to read on
   });
 
   test("the work area is as long as the kernel says, which is enough for the longest rows side by side", () => {
