@@ -94,10 +94,18 @@ export const axisShapes = [
   { shape: [16, 21, 16_384], axis: 1, why: "21 classes at each pixel of 128 × 128 (segmentation)" },
   { shape: [16, 100, 256], axis: 1, why: "a hundred classes at 256 places", quick: true },
   { shape: [100_000, 10], axis: 0, why: "ten rows of 100,000 side by side", quick: true },
+  { shape: [1000, 4096], axis: 0, why: "4096 rows of 1000 side by side: elements 16 KiB apart" },
 ];
 
 /** Along another axis, ours may take this many times as long as along the last one of a batch of the same size. */
 export const AXIS_MOST = 1.5;
+
+/** Where gradients are measured. */
+export const gradientShapes = [
+  { shape: [100_000, 10], axis: 1, why: "ten classes (digits)", quick: true },
+  { shape: [4096, 1000], axis: 1, why: "a thousand classes (ImageNet)" },
+  { shape: [64, 1000, 64], axis: 1, why: "a thousand classes at 64 places, side by side" },
+];
 
 /** Batches of matrices on which our options are measured. */
 export const optionShapes = [

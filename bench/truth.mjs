@@ -22,6 +22,15 @@ export function spacing(value, { fractionBits, leastExponent } = FLOAT32) {
 /** Where a row of the problem starts; its elements are `inner` apart. */
 const startOf = ({ cols, inner }, row) => Math.floor(row / inner) * cols * inner + (row % inner);
 
+/** Calls `visit` with where each row starts and ends, and how far apart its elements are. */
+export function eachRow(problem, visit) {
+  const { rows, cols, inner } = problem;
+  for (let row = 0; row < rows; row++) {
+    const start = startOf(problem, row);
+    visit(start, start + cols * inner, inner);
+  }
+}
+
 /** The answer to a problem (shapes.mjs) in doubles; for softmax with the value below which a row's outputs may be given as 0. */
 export function truthOf(problem, input) {
   const { operation, rows, cols, inner } = problem;

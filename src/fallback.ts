@@ -86,17 +86,16 @@ function gradient({ operation, input, inputFormat, grad, gradFormat, out, outFor
   const { rows, cols, inner, rowStride, outRowStride } = layout;
   const isSoftmax = operation === SOFTMAX_BACKWARD;
   for (let row = 0; row < rows; row++) {
+    const start = positionOf(row, 0, cols, inner, rowStride);
+    const end = start + cols * inner;
     let sum = 0;
-    for (let col = 0; col < cols; col++) {
-      const at = positionOf(row, col, cols, inner, rowStride);
+    for (let at = start; at < end; at += inner)
       sum += elementAt(grad, gradFormat, at) * (isSoftmax ? elementAt(input, inputFormat, at) : 1);
-    }
-    for (let col = 0; col < cols; col++) {
-      const at = positionOf(row, col, cols, inner, rowStride);
+    let to = positionOf(row, 0, cols, inner, outRowStride);
+    for (let at = start; at < end; at += inner, to += inner) {
       const g = elementAt(grad, gradFormat, at);
       const y = elementAt(input, inputFormat, at);
-      const dx = isSoftmax ? y * (g - sum) : g - Math.exp(y) * sum;
-      storeElement(out, outFormat, positionOf(row, col, cols, inner, outRowStride), Math.fround(dx));
+      storeElement(out, outFormat, to, Math.fround(isSoftmax ? y * (g - sum) : g - Math.exp(y) * sum));
     }
   }
 }

@@ -13,11 +13,10 @@ export function elementAt(array: Stored, format: Format, index: number): number 
     bits[0] = stored << 16;
     return float[0]!;
   }
-  const exponent = (stored >> 10) & 31;
-  const fraction = stored & 1023;
   const sign = stored & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+  if ((stored & 0x7c00) === 0x7c00) return stored & 1023 ? NaN : sign * Infinity;
+  bits[0] = (stored & 0x7fff) << 13; // the bias of float32 is 112 more. By `2 ** exponent`, 26 ns an element, not 15
+  return sign * float[0]! * 2 ** 112;
 }
 
 /** Stores a float32, rounded to nearest, ties to even. */
