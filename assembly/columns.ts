@@ -11,7 +11,7 @@ import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
-/** How many elements the work area holds. Of 8192 rows and more, that is more than the L2 cache: still quicker than to read them twice. */
+/** How many elements the work area holds. That is more than the L2 cache, and still quicker than to read rows twice (DESIGN.md). */
 const ROOM: i32 = 1048576;
 /** How many elements a cache line has. */
 const LINE_ROWS: i32 = 16;
