@@ -3,7 +3,8 @@
 //
 // Of a shape [outer, cols, inner], row i = o·inner + k has its elements at ((o·cols) + c)·stride + 4k, c = 0, 1, …
 //
-// Rows that the work area holds are read once and written once. Longer ones are read twice, and their terms wait at `dst`.
+// Rows that the work area holds are read once and written once. Longer ones come in pieces: they are read twice, and their terms wait
+// at `dst`.
 
 import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, begin, findResults, findShifts, settle, sum } from "./lanes";
@@ -13,8 +14,8 @@ import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 /** How many elements the work area holds. That is more than the L2 cache, and still quicker than to read rows twice (DESIGN.md). */
 const ROOM: i32 = 1048576;
-/** How many elements a cache line has. */
-const LINE_ROWS: i32 = 16;
+/** The longest row of which it holds four. */
+export const LONGEST: i32 = ROOM / GROUP_ROWS;
 /** What goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
 
@@ -65,67 +66,39 @@ export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
   stride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  // A group of rows must fit in the work area, or, of rows with many neighbours, a cache line of them.
-  const data = work + SLOTS_BYTES, fit = (ROOM / cols) & ~3, isShort = fit >= (inner < BATCH_ROWS ? GROUP_ROWS : LINE_ROWS);
-  const batchRows = isShort ? min(fit, BATCH_ROWS) : BATCH_ROWS;
+  const data = work + SLOTS_BYTES, batchRows = min((ROOM / cols) & ~3, BATCH_ROWS);
   for (let row = 0, count = 0; row < rows; row += count) {
     count = batchAt(row, rows, inner, batchRows);
     const groups = (count + 3) >> 2, step = stepOf(count);
     begin(work, groups);
     findStarts(row, count, cols, inner, stride, work);
-    if (isShort)
-      for (let first = 0; first < cols; first += PIECE)
-        gather(src + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, work);
-    else findMaxima(src, count, cols, stride, work);
+    for (let first = 0; first < cols; first += PIECE)
+      gather(src + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
-    if (isShort) {
-      settle(data, cols, step, work, groups);
-      for (let first = 0; first < cols; first += PIECE)
-        sum(operation, data + <usize>first * step, min(cols - first, PIECE), step, work, groups);
-    } else sumPieces(operation, src, dst, count, cols, stride, work);
+    settle(data, cols, step, work, groups);
+    for (let first = 0; first < cols; first += PIECE)
+      sum(operation, data + <usize>first * step, min(cols - first, PIECE), step, work, groups);
     const rowSums = sums + (<usize>row << 3);
     findResults(operation, work, count, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
-    else if (isShort)
+    else
       for (let first = 0; first < cols; first += PIECE)
         scatter(operation, dst + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, step, work);
-    else finish(operation, src, dst, count, cols, stride, work);
   }
 }
 
-// Rows too long for the memory at hand come in pieces of a multiple of 64 elements, at most 32 rows side by side: begin;
-// findColumnMaxima of every piece; findShifts; sumColumns of every piece; findResults; finishColumns of every piece.
+// Rows too long for the work area, or for the memory at hand, come in pieces of a multiple of 64 elements, at most 32 rows side by side:
+// begin; findColumnMaxima of every piece; findShifts; sumColumns of every piece; findResults; finishColumns of every piece.
 
 export function findColumnMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  findMaxima(src, count, length, stride, work);
+  for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
+    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, work);
 }
 
 /** Terms are left at `dst`. */
 export function sumColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  sumPieces(operation, src, dst, count, length, stride, work);
-}
-
-/** From the terms, which are at `dst`, or else from the elements at `src`. */
-export function finishColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  findNeighbours(count, work);
-  finish(operation, src, dst, count, length, stride, work);
-}
-
-/** Rows that lie side by side, all of them. */
-export function findNeighbours(count: i32, slots: usize): void {
-  findStarts(0, count, 0, count, 0, slots);
-}
-
-// Below, `length` is how many elements are meant of each of `count` rows; the slots know where the rows begin.
-
-function findMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
-    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, work);
-}
-
-function sumPieces(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
   const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count);
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
@@ -136,11 +109,13 @@ function sumPieces(operation: i32, src: usize, dst: usize, count: i32, length: i
   }
 }
 
-function finish(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+/** From the terms, which are at `dst`, or else from the elements at `src`. */
+export function finishColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  findNeighbours(count, work);
   const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count), isLog = operation == LOG_SOFTMAX;
   if (!isLog) {
     if (isFull(count, work)) {
-      scatter(operation, dst, count, length, stride, dst + startAt(work, 0), stride, work);
+      scatter(operation, dst, count, length, stride, dst, stride, work);
       return;
     }
     src = dst;
@@ -151,6 +126,11 @@ function finish(operation: i32, src: usize, dst: usize, count: i32, length: i32,
     if (isLog) settle(data, piece, step, work, groups);
     scatter(operation, dst, count, piece, stride, data, step, work);
   }
+}
+
+/** Rows that lie side by side, all of them. */
+export function findNeighbours(count: i32, slots: usize): void {
+  findStarts(0, count, 0, count, 0, slots);
 }
 
 /** Whether a batch has all its rows, and they are neighbours everywhere. */

@@ -141,12 +141,14 @@ export function finishGradientColumns(operation: i32, out: usize, grad: usize, d
 
 // In the work area: slots, a piece of what came out, and one of its gradient.
 
-const GRADIENT: usize = 4 * BATCH_ROWS * PIECE;
+/** Of two arrays, half as much of each: as much work area as anything else that comes in pieces. */
+const HALF_PIECE: i32 = PIECE / 2;
+const GRADIENT: usize = 4 * BATCH_ROWS * HALF_PIECE;
 
 function sumInLanes(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
   const data = work + SLOTS_BYTES, step = stepOf(count);
-  for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride) {
-    const piece = min(length, PIECE);
+  for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride) {
+    const piece = min(length, HALF_PIECE);
     gather(out, count, piece, stride, data, work);
     gather(grad, count, piece, stride, data + GRADIENT, work);
     let first = data;
@@ -159,8 +161,8 @@ function finishInLanes(
   operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
 ): void {
   const data = work + SLOTS_BYTES, step = stepOf(count);
-  for (; length > 0; length -= PIECE, out += <usize>PIECE * stride, grad += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
-    const piece = min(length, PIECE);
+  for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride, dst += <usize>HALF_PIECE * stride) {
+    const piece = min(length, HALF_PIECE);
     gather(out, count, piece, stride, data, work);
     gather(grad, count, piece, stride, data + GRADIENT, work);
     let first = data;

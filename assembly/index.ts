@@ -1,7 +1,7 @@
 // What the WebAssembly module exports, and nothing else. Pure functions over addresses and counts: no state, no
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
-import { COLUMNS_WORK_BYTES, columns as columnsInLanes } from "./columns";
+import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
 import { SLOTS_BYTES } from "./lanes";
 import { narrow } from "./narrow";
 import { isValue } from "./operation";
@@ -56,7 +56,7 @@ export function rows(
 
 /**
  * The same on rows that lie side by side: those of a shape [outer, cols, inner] along its middle axis, `rows` = outer · inner of
- * them. The elements of a row are `stride` bytes apart, at `src` and at `dst`.
+ * them. The elements of a row are `stride` bytes apart, at `src` and at `dst`. Longer rows than the work area holds come in pieces.
  */
 export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
@@ -64,6 +64,7 @@ export function columns(
 ): void {
   assert(rows > 0 && cols > 0 && inner > 0, "columns: rows, cols and inner must be positive");
   assert((work & 15) == 0, "columns: work must be aligned to 16 bytes");
+  assert(cols <= LONGEST, "columns: four rows must fit into the work area");
   columnsInLanes(operation, src, dst, rows, cols, inner, stride, maxima, sums, work);
 }
 

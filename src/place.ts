@@ -9,8 +9,10 @@ import {
   createRegion,
   DATA,
   FEW,
+  HELD,
   MAXIMA,
   type Region,
+  STRIP_ROWS,
   SUMS,
   TABLE_ROWS,
   WORK,
@@ -88,7 +90,8 @@ export function wasmBackend(module: object, first: Region, scratchBytes: number)
       let bytes = blockBytes;
       // Shorter rows fit four at a time, whatever goes with them; rows side by side must also be copied run by run.
       const least = inner === 1 ? 1 : Math.min(inner, LONG_RUN);
-      if (64 * least * cols > bytes && rowsThatFit(call, bytes) < least) usedBytes = bytes = scratchBytes;
+      if (64 * least * cols > bytes && rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0)
+        usedBytes = bytes = scratchBytes;
       if (plain && adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
       if (isShared(call.input)) call.input = copied(call.what, call.input);
       if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
@@ -153,6 +156,10 @@ function inPlace(arena: Region, call: Call): void {
         takeValues(arena, call, row, count);
       }
     }
+    return;
+  }
+  if (!isGradient(operation) && cols * (inner < STRIP_ROWS ? 4 : STRIP_ROWS) > HELD) {
+    stream(arena, CALL_BYTES, call, false);
     return;
   }
   arena.workBytes = WORK_BYTES;

@@ -1,27 +1,47 @@
 // Arrays outside of arenas, and everything that is to be changed or converted: a tile at a time through the scratch block. A tile is
-// some rows, as many as there is room for; of rows longer than that, a piece.
+// some rows, as many as there is room for; of rows longer than that, a piece. So are, in an arena, rows side by side that the kernel's
+// work area does not hold.
 
 import { fillTables, mayFreeze } from "./changes.js";
 import { allocated, type Call } from "./check.js";
-import { DATA, MAXIMA, type Region, SUMS, TABLE_ROWS, WORK, WORK_BYTES } from "./memory.js";
+import { DATA, HELD, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";
 import { giveStats, takeValues } from "./tables.js";
-import { emptyRows, fillEmpty, loadGradient, loadLogits, roomFor, save, secondAt, type Tile, widthOf } from "./tile.js";
+import {
+  emptyRows,
+  fillEmpty,
+  loadGradient,
+  loadLogits,
+  roomFor,
+  save,
+  secondAt,
+  strideOf,
+  type Tile,
+  widthOf,
+} from "./tile.js";
 
 /** Pieces are multiples of this, and so the sums pause where they do in whole rows (assembly/wide.ts, lanes.ts). */
 const PIECE = 256;
-/** How many rows side by side go through the kernel at once. */
-const STRIP = 32;
+const COLUMN_PIECE = 64;
 
-export function stream(region: Region, bytes: number, call: Call): void {
+/**
+ * So many rows side by side at least, or all of them, make a tile: else pieces of all of them, which are one run in an array, are quicker,
+ * though they are copied five times. Bench, arrays, `relaxed`: 64 of 32,000 of 256 took 2.8 times as long, 256 of 8192 of 512 1.45 times;
+ * 512 of 4096 of 2048 took 0.9 times as long.
+ */
+const SHORT_RUN = 512;
+
+/** `isCopied`: not in an arena. */
+export function stream(region: Region, bytes: number, call: Call, isCopied = true): void {
   const { changes, rows, cols, inner } = call;
   if (inner > 1) region.workBytes = WORK_BYTES;
   const room = roomFor(call, bytes);
-  const tile: Tile = { call, region, room, row: 0, count: 0, first: 0, length: cols };
-  const fit = rowsThatFit(call, bytes);
-  const across = fit > 0 ? fit : Math.min(inner, STRIP, Math.floor(room / PIECE));
-  const piece = Math.floor(room / across / PIECE) * PIECE;
+  const tile: Tile = { call, region, isCopied, room, row: 0, count: 0, first: 0, length: cols };
+  const fit = isCopied ? rowsThatFit(call, bytes) : 0;
+  const unit = inner === 1 ? PIECE : COLUMN_PIECE;
+  const across = fit > 0 ? fit : Math.min(inner, TABLE_ROWS, Math.floor(room / unit));
+  const piece = Math.floor(room / across / unit) * unit;
   const spare = changes !== undefined && mayFreeze(changes) ? allocated(call.what, cols) : undefined;
   for (; tile.row < rows; tile.row += tile.count) {
     // All of those side by side, as often as they fit; or else some of them.
@@ -32,20 +52,21 @@ export function stream(region: Region, bytes: number, call: Call): void {
   }
 }
 
-/** How many whole rows a tile can have: a multiple of four if it can be, since the kernel takes four at once. 0: not one. */
+/** How many whole rows a tile can have: a multiple of four if it can be, since the kernel takes four at once. 0: they go in pieces. */
 export function rowsThatFit(call: Call, bytes: number): number {
   const { cols, inner } = call;
   const fit = Math.min(TABLE_ROWS, Math.floor(roomFor(call, bytes) / cols));
   if (inner === 1) return fit > 4 ? fit - (fit % 4) : fit;
+  if (4 * cols > HELD) return 0;
   if (fit >= inner) return fit - (fit % inner);
-  return fit > STRIP ? fit - (fit % STRIP) : fit >= 4 ? fit - (fit % 4) : 0;
+  return fit >= SHORT_RUN ? fit - (fit % STRIP_ROWS) : 0;
 }
 
 function whole(tile: Tile): void {
   const { call, region, row, count } = tile;
   const { operation, cols, inner } = call;
   const { kernel } = region;
-  const stride = 4 * (inner === 1 ? cols : widthOf(tile));
+  const stride = inner === 1 ? 4 * cols : strideOf(tile);
   if (isGradient(operation)) {
     loadGradient(tile);
     const grad = secondAt(tile);

@@ -1,8 +1,9 @@
 // A tile: some rows of a batch, or a piece of each, on their way through the scratch block: in, changed and as float32; out, in the
-// format that is wanted.
+// format that is wanted. A tile of an arena stays where it is.
 
 import { hasRanges } from "./changes.js";
 import type { Call } from "./check.js";
+import { byteOffsetOf } from "./intrinsics.js";
 import { copy, DATA, ENDS, type Region, STARTS, TEMPERATURES } from "./memory.js";
 import { FLOAT32, type Format, FROM_STATS, isGradient, LOG_SOFTMAX, type Stored } from "./operation.js";
 import { isEmpty } from "./tables.js";
@@ -11,6 +12,8 @@ import { isEmpty } from "./tables.js";
 export interface Tile {
   readonly call: Call;
   readonly region: Region;
+  /** Whether it goes through the scratch block of the region; or else is an arena's: logits of rows side by side, not to be changed. */
+  readonly isCopied: boolean;
   /** How many elements the scratch block has room for, with what lies beside each. */
   readonly room: number;
   row: number;
@@ -40,6 +43,20 @@ function maskAt({ room, call }: Tile): number {
 /** How many rows of a tile lie side by side. */
 export function widthOf({ call, count }: Tile): number {
   return Math.min(count, call.inner);
+}
+
+// Where the kernel finds a tile, and leaves its results; and how far the elements of rows side by side are apart.
+
+export function sourceOf(tile: Tile): number {
+  return tile.isCopied ? DATA : byteOffsetOf(tile.call.input) + 4 * runsOf(tile, tile.call.rowStride).start;
+}
+
+export function targetOf(tile: Tile): number {
+  return tile.isCopied ? DATA : byteOffsetOf(tile.call.out) + 4 * runsOf(tile, tile.call.outRowStride).start;
+}
+
+export function strideOf(tile: Tile): number {
+  return 4 * (tile.isCopied ? widthOf(tile) : tile.call.inner);
 }
 
 /** Elements of an array that lie in `times` runs of `length`, `step` apart. */
@@ -87,6 +104,7 @@ function load({ region }: Tile, at: number, array: Stored, format: Format, runs:
 
 /** The results, to where they are wanted. */
 export function save(tile: Tile): void {
+  if (!tile.isCopied) return;
   const { call, region } = tile;
   const { kernel, floats, halves } = region;
   const { start, length, times, step } = runsOf(tile, call.outRowStride);
@@ -102,7 +120,7 @@ export function save(tile: Tile): void {
 
 /** What was saved, again. */
 export function reload(tile: Tile): void {
-  load(tile, DATA, tile.call.out, tile.call.outFormat, runsOf(tile, tile.call.outRowStride));
+  if (tile.isCopied) load(tile, DATA, tile.call.out, tile.call.outFormat, runsOf(tile, tile.call.outRowStride));
 }
 
 /** What came out of a forward call, and its gradient. */
@@ -115,6 +133,7 @@ export function loadGradient(tile: Tile): void {
 
 /** The logits, changed. The tables are filled. */
 export function loadLogits(tile: Tile): void {
+  if (!tile.isCopied) return;
   const { call, count, first, length } = tile;
   const { changes, cols, inner } = call;
   load(tile, DATA, call.input, call.inputFormat, runsOf(tile, call.rowStride));

@@ -96,7 +96,9 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
     test.each([
       [2, 33_000, 2],
       [1, 70_001, 3],
-      [1, 16_385, 5], // one more than goes through the work area of an arena
+      [1, 16_385, 5],
+      [1, 32_769, 33], // the longest but one that the kernel's work area holds 32 of: in pieces, in an arena, too
+      [2, 262_145, 2], // that it holds 4 of
       [1, 33_000, 13],
       [4, 5000, 5], // in batches of 24 rows, of 8, of 4 and of 16 neighbours
       [1, 12_000, 11],
@@ -132,6 +134,11 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
       expect(perform(middle, request, options), operation).toEqual(perform(engine, request, options));
     }
     middle.dispose();
+  });
+
+  test.each(OPERATIONS)("rows that the kernel's work area does not hold, %s", (operation) => {
+    const request = requestOf(randomFrom(3006), operation, [32_800, 37], 0);
+    expect(() => ways.same(request)).not.toThrow();
   });
 
   test("a row has the same bits wherever it lies", () => {
