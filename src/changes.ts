@@ -1,5 +1,5 @@
 // What the options do to the logits before any operation: divide, add, drop. The kernel does the arithmetic of the wasm back ends
-// (assembly/change.ts), from the tables that are filled here; `changedRow` does that of the fallback, and says what is meant.
+// (assembly/change.ts), from the tables that are filled here; `changeRow` does that of the fallback, and says what is meant.
 
 import { elementAt } from "./half.js";
 import { FLOAT32, type Format, type Stored } from "./operation.js";
@@ -25,7 +25,7 @@ export interface Changes {
   readonly matrix: Matrix;
 }
 
-/** A batch as `changedRow` reads it. */
+/** A batch, and what is to be done to it. */
 export interface Source {
   readonly input: Stored;
   readonly inputFormat: Format;
@@ -67,25 +67,33 @@ function endKept({ causal, lengths, matrix }: Changes, row: number, cols: number
   return column <= (within - column) / matrix.width + causal ? end : 0;
 }
 
-/**
- * Row `row`, changed, to `logits`. At temperature 0, all but the first maximum is dropped, unless there is a NaN or +∞, which
- * make the result NaN as ever.
- */
-export function changedRow(source: Source, row: number, logits: Float32Array): void {
-  const { cols, changes } = source;
-  readRow(source, row, logits);
-  if (changes === undefined) return;
-  const temperature = temperatureOf(changes, row);
-  changeLogits(source, changes, row, temperature === 0 ? 1 : temperature, logits);
-  if (temperature !== 0) return;
-  const first = firstMaximum(logits, cols);
-  if (first >= 0) for (let col = 0; col < cols; col++) if (col !== first) logits[col] = -Infinity;
+/** `count` neighbours from row `row` of `array` on, laid out as the input is → rows of `logits`, `pitch` apart. */
+export function readRows(
+  { cols, inner, rowStride }: Source,
+  array: Stored,
+  format: Format,
+  row: number,
+  count: number,
+  logits: Float32Array,
+  pitch: number,
+): void {
+  let from = positionOf(row, 0, cols, inner, rowStride);
+  for (let col = 0; col < cols; col++, from += inner)
+    if (format === FLOAT32) for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = array[from + i]!;
+    else for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = elementAt(array, format, from + i);
 }
 
-function readRow({ input, inputFormat, cols, inner, rowStride }: Source, row: number, logits: Float32Array): void {
-  const start = positionOf(row, 0, cols, inner, rowStride);
-  if (inputFormat === FLOAT32) for (let col = 0, at = start; col < cols; col++, at += inner) logits[col] = input[at]!;
-  else for (let col = 0; col < cols; col++) logits[col] = elementAt(input, inputFormat, start + col * inner);
+/**
+ * Changes row `row`, which is in `logits` from `at` on. At temperature 0, all but the first maximum is dropped, unless there is a NaN
+ * or +∞, which make the result NaN as ever.
+ */
+export function changeRow(source: Source, changes: Changes, row: number, logits: Float32Array, at: number): void {
+  const { cols } = source;
+  const temperature = temperatureOf(changes, row);
+  changeLogits(source, changes, row, temperature === 0 ? 1 : temperature, logits, at);
+  if (temperature !== 0) return;
+  const first = firstMaximum(logits, at, cols);
+  if (first >= 0) for (let col = 0; col < cols; col++) if (col !== first) logits[at + col] = -Infinity;
 }
 
 function changeLogits(
@@ -94,6 +102,7 @@ function changeLogits(
   row: number,
   temperature: number,
   logits: Float32Array,
+  at: number,
 ): void {
   const { bias, biasIsFull, mask, maskIsFull } = changes;
   const start = firstKept(changes, row, cols);
@@ -102,16 +111,16 @@ function changeLogits(
     const position = positionOf(row, col, cols, inner, cols);
     const keeps = col >= start && col < end && (mask === undefined || mask[maskIsFull ? position : col] !== 0);
     const shift = bias === undefined ? -0 : bias[biasIsFull ? position : col]!; // −0 is what adds nothing to −0
-    logits[col] = keeps ? logits[col]! / temperature + shift : -Infinity;
+    logits[at + col] = keeps ? logits[at + col]! / temperature + shift : -Infinity;
   }
 }
 
 /** The index of the first maximum, or −1 where there is a NaN or an infinite one. */
-function firstMaximum(logits: Float32Array, cols: number): number {
+function firstMaximum(logits: Float32Array, at: number, cols: number): number {
   let first = -1;
   let max = -Infinity;
   for (let col = 0; col < cols; col++) {
-    const x = logits[col]!;
+    const x = logits[at + col]!;
     if (x > max) {
       max = x;
       first = col;
@@ -159,9 +168,9 @@ export function fillTables(
 }
 
 function freeze(source: Source, row: number, i: number, { starts, ends }: Tables, logits: Float32Array): void {
-  readRow(source, row, logits);
-  changeLogits(source, source.changes!, row, 1, logits);
-  const first = firstMaximum(logits, source.cols);
+  readRows(source, source.input, source.inputFormat, row, 1, logits, 0);
+  changeLogits(source, source.changes!, row, 1, logits, 0);
+  const first = firstMaximum(logits, 0, source.cols);
   if (first < 0) return;
   starts[i] = first;
   ends[i] = first + 1;

@@ -1,14 +1,15 @@
 // The back end without WebAssembly: rows go through reference.ts one by one, changed and in float32.
 
-import { changedRow, positionOf } from "./changes.js";
+import { changeRow, positionOf, readRows } from "./changes.js";
 import { allocated, type Call, copied } from "./check.js";
-import { elementAt, storeElement } from "./half.js";
-import { bufferOf, isShared } from "./intrinsics.js";
+import { storeElement } from "./half.js";
+import { bufferOf, fillElements, isShared } from "./intrinsics.js";
 import { Arena } from "./memory.js";
 import {
   FLOAT32,
   FROM_STATS,
   isGradient,
+  isValue,
   LOG_SOFTMAX,
   LOG_SUM_EXP,
   ROW_STATS,
@@ -23,10 +24,8 @@ export const jsBackend: Backend = {
   run(call) {
     if (isShared(call.input)) call.input = copied(call.what, call.input);
     if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
-    if (isGradient(call.operation)) gradient(call);
-    else if (call.operation === SOFTMAX && isPlain(call))
-      reference.softmax(call.input as Float32Array, call.out as Float32Array, call.rows, call.cols);
-    else rowByRow(call);
+    if (call.operation === SOFTMAX && isPlain(call)) rowByRow(call);
+    else byBlocks(call);
   },
   createArena(byteLength) {
     const buffer = bufferOf(allocated("createArena", 4 * Math.ceil(byteLength / 16)));
@@ -48,54 +47,69 @@ function isPlain({ inputFormat, outFormat, inner, cols, rowStride, outRowStride,
   );
 }
 
-function rowByRow(call: Call): void {
-  const { what, operation, out, outFormat, stats, rows, cols, inner, outRowStride, zeroEmpty } = call;
-  const row = allocated(what, cols);
-  for (let index = 0; index < rows; index++) {
-    changedRow(call, index, row);
-    if (operation === LOG_SUM_EXP) {
-      storeElement(out, outFormat, index, Math.fround(reference.logSumExp(row, 0, cols)));
-      continue;
+function rowByRow({ input, out, rows, cols }: Call): void {
+  const terms = reference.termsFor(cols);
+  for (let start = 0; start < rows * cols; start += cols)
+    reference.softmax(input as Float32Array, out as Float32Array, start, start + cols, terms);
+}
+
+/** Of rows side by side, a cache line at once, unless they are long: 2 to 4 times as fast as one at a time. */
+const NEIGHBOURS = 16;
+const MOST_ELEMENTS = 2 ** 22;
+/** Between the rows of a block, lest those of 4096 elements have the same place in the cache. */
+const GAP = 16;
+
+/** A row, or neighbours, are read into a block, where the result takes their place. */
+function byBlocks(call: Call): void {
+  const { what, operation, input, inputFormat, grad, gradFormat, rows, cols, inner, changes } = call;
+  const across = Math.max(1, Math.min(NEIGHBOURS, inner, Math.floor(MOST_ELEMENTS / cols)));
+  const pitch = cols + GAP;
+  const length = across * pitch - GAP;
+  const block = allocated(what, length);
+  const grads = isGradient(operation) ? allocated(what, length) : block;
+  for (let first = 0, count = 0; first < rows; first += count) {
+    count = Math.min(across, inner - (first % inner));
+    readRows(call, input, inputFormat, first, count, block, pitch);
+    if (isGradient(operation)) readRows(call, grad, gradFormat, first, count, grads, pitch);
+    for (let i = 0; i < count; i++) {
+      if (changes !== undefined) changeRow(call, changes, first + i, block, i * pitch);
+      perform(call, first + i, block, grads, i * pitch);
     }
-    if (operation === ROW_STATS) {
-      const { max, sum } = reference.statistics(row, 0, cols);
-      stats.max[index] = max;
-      stats.sum[index] = sum;
-      continue;
-    }
-    if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(row, cols)))
-      for (let col = 0; col < cols; col++) row[col] = operation === LOG_SOFTMAX ? -Infinity : 0;
-    else if (operation === LOG_SOFTMAX) reference.logSoftmax(row, row, 1, cols);
-    else if (operation === FROM_STATS) reference.softmaxFrom(row, row, cols, stats.max[index]!, stats.sum[index]!);
-    else reference.softmax(row, row, 1, cols);
-    const start = positionOf(index, 0, cols, inner, outRowStride);
-    if (outFormat === FLOAT32) for (let col = 0, at = start; col < cols; col++, at += inner) out[at] = row[col]!;
-    else for (let col = 0; col < cols; col++) storeElement(out, outFormat, start + col * inner, row[col]!);
+    if (!isValue(operation)) writeRows(call, first, count, block, pitch);
   }
+}
+
+/** Row `index`, which is in `block` from `start` on. */
+function perform(call: Call, index: number, block: Float32Array, grads: Float32Array, start: number): void {
+  const { operation, out, outFormat, stats, cols, zeroEmpty } = call;
+  const end = start + cols;
+  if (operation === LOG_SUM_EXP)
+    storeElement(out, outFormat, index, Math.fround(reference.logSumExp(block, start, end)));
+  else if (operation === ROW_STATS) {
+    const { max, sum } = reference.statistics(block, start, end);
+    stats.max[index] = max;
+    stats.sum[index] = sum;
+  } else if (operation === SOFTMAX_BACKWARD) reference.softmaxBackward(block, grads, start, end);
+  else if (isGradient(operation)) reference.logSoftmaxBackward(block, grads, start, end);
+  else if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(block, start, end)))
+    fillElements(block, operation === LOG_SOFTMAX ? -Infinity : 0, start, end);
+  else if (operation === LOG_SOFTMAX) reference.logSoftmax(block, start, end);
+  else if (operation === FROM_STATS) reference.softmaxFrom(block, start, end, stats.max[index]!, stats.sum[index]!);
+  else reference.softmax(block, block, start, end);
+}
+
+/** The results, rounded to the format that is wanted. */
+function writeRows(call: Call, row: number, count: number, block: Float32Array, pitch: number): void {
+  const { out, outFormat, cols, inner, outRowStride } = call;
+  let to = positionOf(row, 0, cols, inner, outRowStride);
+  for (let col = 0; col < cols; col++, to += inner)
+    if (outFormat === FLOAT32) for (let i = 0, from = col; i < count; i++, from += pitch) out[to + i] = block[from]!;
+    else for (let i = 0, from = col; i < count; i++, from += pitch) storeElement(out, outFormat, to + i, block[from]!);
 }
 
 /** Whether a row is nothing but −∞. */
-function hasNothing(row: Float32Array, cols: number): boolean {
-  let col = 0;
-  while (col < cols && row[col] === -Infinity) col++;
-  return col === cols;
-}
-
-/** dx = p·(g − Σ p·g), or g − e^l·Σ g of log-probabilities l. */
-function gradient({ operation, input, inputFormat, grad, gradFormat, out, outFormat, ...layout }: Call): void {
-  const { rows, cols, inner, rowStride, outRowStride } = layout;
-  const isSoftmax = operation === SOFTMAX_BACKWARD;
-  for (let row = 0; row < rows; row++) {
-    const start = positionOf(row, 0, cols, inner, rowStride);
-    const end = start + cols * inner;
-    let sum = 0;
-    for (let at = start; at < end; at += inner)
-      sum += elementAt(grad, gradFormat, at) * (isSoftmax ? elementAt(input, inputFormat, at) : 1);
-    let to = positionOf(row, 0, cols, inner, outRowStride);
-    for (let at = start; at < end; at += inner, to += inner) {
-      const g = elementAt(grad, gradFormat, at);
-      const y = elementAt(input, inputFormat, at);
-      storeElement(out, outFormat, to, Math.fround(isSoftmax ? y * (g - sum) : g - Math.exp(y) * sum));
-    }
-  }
+function hasNothing(row: Float32Array, start: number, end: number): boolean {
+  let i = start;
+  while (i < end && row[i] === -Infinity) i++;
+  return i === end;
 }
