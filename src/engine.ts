@@ -1,9 +1,10 @@
 // The spine: caller's array → check → place → kernel → result.
 
+import type { Arena } from "./arena.js";
 import type { BackendName, Selection } from "./backend.js";
 import { type Call, checkCall, checkCount, codeOf, fail, forget } from "./check.js";
 import { storeElement } from "./half.js";
-import { type Arena, MAX_BYTES } from "./memory.js";
+import { MAX_BYTES } from "./memory.js";
 import {
   FROM_STATS,
   isValue,

@@ -1,10 +1,10 @@
 // The back end without WebAssembly: rows go through reference.ts one by one, changed and in float32.
 
+import { Arena } from "./arena.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
 import { allocated, type Call, copied } from "./check.js";
 import { storeElement } from "./half.js";
 import { bufferOf, fillElements, isShared } from "./intrinsics.js";
-import { Arena } from "./memory.js";
 import {
   FLOAT32,
   FROM_STATS,

@@ -14,10 +14,10 @@ import type {
   SoftmaxOptions,
 } from "./options.js";
 
+export { Arena } from "./arena.js";
 export type { BackendName } from "./backend.js";
 export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
-export { Arena } from "./memory.js";
 export type {
   BackwardOptions,
   Elements,

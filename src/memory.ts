@@ -7,16 +7,8 @@
 // The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The low 2048
 // bytes hold the messages of the debug build.) A test checks the sizes.
 
-import { checkCount, fail } from "./check.js";
-import { fillElements, portion, setElements, sizeOf, type Typed } from "./intrinsics.js";
+import { fillElements, portion, setElements, type Typed } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
-
-declare global {
-  /** As in TypeScript's `esnext.disposable`, for users who compile without it. */
-  interface SymbolConstructor {
-    readonly dispose: unique symbol;
-  }
-}
 
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
@@ -106,87 +98,4 @@ export const FEW = 64;
 export function copy<T extends Typed>(source: T, from: number, target: T, to: number, count: number): void {
   if (count <= FEW) for (let i = 0; i < count; i++) target[to + i] = source[from + i]!;
   else setElements(target, portion(source, from, count), to);
-}
-
-/**
- * Arrays inside the kernel's memory, where an engine uses them without copying. Of fixed size: nothing it hands out ever
- * detaches. Made by {@link Engine.createArena}.
- *
- * @example
- * ```ts
- * const arena = engine.createArena(64 * 2 ** 20);
- * const x = arena.alloc(rows * cols);
- * x.set(logits);
- * engine.softmax(x, { cols, out: x });
- * ```
- */
-export class Arena {
-  /** Bytes that `alloc` can hand out in all. */
-  readonly byteLength: number;
-  readonly #buffer: ArrayBuffer;
-  readonly #start: number;
-  readonly #retire: () => void;
-  #used = 0;
-  #mostUsed = 0;
-  #disposed = false;
-
-  /** @internal `buffer` holds `byteLength` from `start` on, rounded up to a multiple of 16. */
-  constructor(buffer: ArrayBuffer, start: number, byteLength: number, retire: () => void) {
-    this.#buffer = buffer;
-    this.#start = start;
-    this.#retire = retire;
-    this.byteLength = byteLength;
-  }
-
-  /** Bytes not handed out yet. */
-  get bytesFree(): number {
-    return Math.max(0, this.byteLength - this.#used);
-  }
-
-  /**
-   * A Float32Array of `length` elements, aligned to 16 bytes. Its contents are whatever was there before.
-   *
-   * @throws {@link RangeError} `ERR_SOFTMAX_ARENA_FULL` where there is no room; nothing changes.
-   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid length.
-   * @throws {@link TypeError} `ERR_SOFTMAX_DETACHED` where its buffer was transferred (`js`: others cannot be).
-   * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
-   */
-  alloc(length: number): Float32Array {
-    this.#alive("alloc");
-    const bytes = 4 * checkCount("alloc", "length", length, 0, 2 ** 32);
-    if (bytes > this.bytesFree)
-      fail(
-        RangeError,
-        "ERR_SOFTMAX_ARENA_FULL",
-        `alloc: ${bytes} bytes do not fit: the arena has ${this.bytesFree} of ${this.byteLength} left`,
-      );
-    if (sizeOf(this.#buffer) === 0)
-      fail(TypeError, "ERR_SOFTMAX_DETACHED", "alloc: the arena is detached: its buffer was transferred");
-    const array = new Float32Array(this.#buffer, this.#start + this.#used, length);
-    this.#used += Math.ceil(bytes / 16) * 16;
-    this.#mostUsed = Math.max(this.#mostUsed, this.#used);
-    return array;
-  }
-
-  /** Makes all of the arena free again. Arrays handed out before stay valid, and share memory with the next ones. */
-  reset(): void {
-    this.#alive("reset");
-    this.#used = 0;
-  }
-
-  /** Zeroes what was used and ends the arena. Its arrays stay valid, but are copied from now on, like any others. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#retire();
-    if (sizeOf(this.#buffer) > 0) fillElements(new Uint8Array(this.#buffer, this.#start, this.#mostUsed), 0);
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
-  }
-
-  #alive(what: string): void {
-    if (this.#disposed) fail(Error, "ERR_SOFTMAX_DISPOSED", `${what}: the arena was disposed of`);
-  }
 }

@@ -1,18 +1,16 @@
 // Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
+import { Arena } from "./arena.js";
 import { type Call, copied, fail } from "./check.js";
 import { bufferOf, byteOffsetOf, isShared } from "./intrinsics.js";
 import {
-  Arena,
   copy,
   createRegion,
   DATA,
   FEW,
-  HELD,
   MAXIMA,
   type Region,
-  STRIP_ROWS,
   SUMS,
   TABLE_ROWS,
   WORK,
@@ -20,7 +18,7 @@ import {
   wipe,
 } from "./memory.js";
 import { FLOAT32, formOf, isGradient, isValue, LOG_SUM_EXP } from "./operation.js";
-import { rowsThatFit, stream } from "./stream.js";
+import { isHeld, rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
 
 /**
@@ -49,6 +47,7 @@ export interface Backend {
  */
 const CALL_BYTES = 2 ** 20;
 
+/** @internal */
 export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   const blockBytes = Math.min(scratchBytes, BLOCK_BYTES);
@@ -158,7 +157,7 @@ function inPlace(arena: Region, call: Call): void {
     }
     return;
   }
-  if (!isGradient(operation) && cols * (inner < STRIP_ROWS ? 4 : STRIP_ROWS) > HELD) {
+  if (!isGradient(operation) && !isHeld(call)) {
     stream(arena, CALL_BYTES, call, false);
     return;
   }

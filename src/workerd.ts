@@ -5,10 +5,10 @@ import simd from "../simd.wasm";
 import type { Modules } from "./backend.js";
 import { type Entry, entryOf } from "./entry.js";
 
+export { Arena } from "./arena.js";
 export type { BackendName } from "./backend.js";
 export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
-export { Arena } from "./memory.js";
 export type {
   BackwardOptions,
   Elements,
