@@ -79,6 +79,20 @@ export function softmax(
   while (++i < end);
 }
 
+/** The same of two elements, bit for bit: one exponential, as that of the larger is 1, and no branch on which one that is. */
+export function softmaxOfTwo(input: Float32Array, out: Float32Array, start: number): void {
+  const distance = input[start + 1]! - input[start]!;
+  if (!(Math.abs(distance) < Infinity)) {
+    softmax(input, out, start, start + 2);
+    return;
+  }
+  const e = expOf(-Math.abs(distance), LOWEST);
+  const scale = 1 / (1 + e);
+  const larger = Number(distance > 0);
+  out[start + larger] = scale;
+  out[start + 1 - larger] = e * scale;
+}
+
 /**
  * Σ exp(x − max) − 1 of a row whose maximum is known: how often that occurs beyond the first time, and the sum of the smaller terms,
  * which keeps what is tiny beside 1.

@@ -74,6 +74,17 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
       }
   });
 
+  test("every pair of such values has, as a row of two columns, the bits that it has with a stride", () => {
+    const ends = [-0, 2, -Infinity, Infinity, NaN, MAX, -MAX, MIN, -MIN, -87.5, -103];
+    const values = [...VALUES, ...ends];
+    const pairs = Float32Array.from(values.flatMap((a) => values.flatMap((b) => [a, b])));
+    const apart = new Float32Array(pairs.length * 2);
+    for (let i = 0; i < pairs.length; i++) apart[2 * i - (i % 2)] = pairs[i]!; // rows of two, two between them
+    const got = engine.softmax(apart, { cols: 2, rowStride: 4 });
+    expect(engine.softmax(pairs, { cols: 2 })).toEqualBitForBit(got);
+    expect(engine.softmax(pairs, { cols: 2, out: pairs }), "in place").toEqualBitForBit(got);
+  });
+
   test("0 rows, 0 columns", () => {
     const empty = new Float32Array(0);
     for (const options of [
