@@ -7,7 +7,7 @@
 // at `dst`.
 
 import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
-import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, begin, findResults, findShifts, settle, sum } from "./lanes";
+import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 
@@ -16,10 +16,11 @@ export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 const ROOM: i32 = 1048576;
 /** The longest row of which it holds four. */
 export const LONGEST: i32 = ROOM / GROUP_ROWS;
-/** What goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
+/** What of longer ones goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
+const PIECE_APART: usize = 16 * PIECE + 64;
 
-export const COLUMNS_WORK_BYTES: i32 = SLOTS_BYTES + 4 * ROOM;
+export const COLUMNS_WORK_BYTES: i32 = SLOTS_BYTES + 4 * ROOM + 1024; // and what lies between the groups
 
 /** Where the row in a lane begins. */
 // @ts-ignore: decorator
@@ -55,35 +56,23 @@ function batchAt(row: i32, rows: i32, inner: i32, batchRows: i32): i32 {
   return inner < BATCH_ROWS && <u32>(left - batchRows - 1) < <u32>GROUP_ROWS - 1 ? left - GROUP_ROWS : min(left, batchRows);
 }
 
-/** From an element of a row to the next, in the work area: a batch of `count` rows lies close together. */
-// @ts-ignore: decorator
-@inline
-export function stepOf(count: i32): usize {
-  return <usize>((count + 3) >> 2) << 4;
-}
-
 export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
   stride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  const data = work + SLOTS_BYTES, batchRows = min((ROOM / cols) & ~3, BATCH_ROWS);
+  const data = work + SLOTS_BYTES, apart = apartBy(cols), batchRows = min((ROOM / cols) & ~3, BATCH_ROWS);
   for (let row = 0, count = 0; row < rows; row += count) {
     count = batchAt(row, rows, inner, batchRows);
-    const groups = (count + 3) >> 2, step = stepOf(count);
+    const groups = (count + 3) >> 2, rowSums = sums + (<usize>row << 3);
     begin(work, groups);
     findStarts(row, count, cols, inner, stride, work);
-    for (let first = 0; first < cols; first += PIECE)
-      gather(src + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, work);
+    gather(src, count, cols, stride, data, apart, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
-    settle(data, cols, step, work, groups);
-    for (let first = 0; first < cols; first += PIECE)
-      sum(operation, data + <usize>first * step, min(cols - first, PIECE), step, work, groups);
-    const rowSums = sums + (<usize>row << 3);
+    settle(data, cols, apart, work, groups);
+    sum(operation, data, cols, apart, work, groups, true);
     findResults(operation, work, count, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
-    else
-      for (let first = 0; first < cols; first += PIECE)
-        scatter(operation, dst + <usize>first * stride, count, min(cols - first, PIECE), stride, data + <usize>first * step, step, work);
+    else scatter(operation, dst, count, cols, stride, data, 16, apart, work);
   }
 }
 
@@ -93,38 +82,37 @@ export function columns(
 export function findColumnMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
-    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, work);
+    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, PIECE_APART, work);
 }
 
 /** Terms are left at `dst`. */
 export function sumColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count);
+  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2;
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, count, piece, stride, data, work);
-    settle(data, piece, step, work, groups);
-    sum(operation, data, piece, step, work, groups);
-    if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, step, work);
+    gather(src, count, piece, stride, data, PIECE_APART, work);
+    settle(data, piece, PIECE_APART, work, groups);
+    sum(operation, data, piece, PIECE_APART, work, groups, false);
+    if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, 16, PIECE_APART, work);
   }
 }
 
 /** From the terms, which are at `dst`, or else from the elements at `src`. */
 export function finishColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2, step = stepOf(count), isLog = operation == LOG_SOFTMAX;
-  if (!isLog) {
+  if (operation != LOG_SOFTMAX) {
     if (isFull(count, work)) {
-      scatter(operation, dst, count, length, stride, dst, stride, work);
+      scatter(operation, dst, count, length, stride, dst, stride, 16, work);
       return;
     }
     src = dst;
   }
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, count, piece, stride, data, work);
-    if (isLog) settle(data, piece, step, work, groups);
-    scatter(operation, dst, count, piece, stride, data, step, work);
+    gather(src, count, piece, stride, work + SLOTS_BYTES, PIECE_APART, work);
+    if (operation == LOG_SOFTMAX) settle(work + SLOTS_BYTES, piece, PIECE_APART, work, (count + 3) >> 2);
+    scatter(operation, dst, count, piece, stride, work + SLOTS_BYTES, 16, PIECE_APART, work);
   }
 }
 
@@ -142,43 +130,44 @@ function isFull(count: i32, slots: usize): bool {
 
 /** Elements in, and the maxima. Where a batch lies side by side, it is read by whole cache lines. */
 export function gather(
-  src: usize, count: i32, length: i32, stride: usize, data: usize, slots: usize,
+  src: usize, count: i32, length: i32, stride: usize, data: usize, apart: usize, slots: usize,
 ): void {
-  const step = stepOf(count), end = data + <usize>length * step;
+  let end = data + (<usize>length << 4);
   if (isFull(count, slots)) {
     src += startAt(slots, 0);
     let a = maxOf(slots, 0), b = maxOf(slots, 1), c = maxOf(slots, 2), d = maxOf(slots, 3);
     let e = maxOf(slots, 4), f = maxOf(slots, 5), g = maxOf(slots, 6), h = maxOf(slots, 7);
-    for (; data < end; data += STEP, src += stride) {
-      a = f32x4.pmax(a, moved(src, data, 0));
-      b = f32x4.pmax(b, moved(src, data, 16));
-      c = f32x4.pmax(c, moved(src, data, 32));
-      d = f32x4.pmax(d, moved(src, data, 48));
-      e = f32x4.pmax(e, moved(src, data, 64));
-      f = f32x4.pmax(f, moved(src, data, 80));
-      g = f32x4.pmax(g, moved(src, data, 96));
-      h = f32x4.pmax(h, moved(src, data, 112));
+    for (; data < end; data += 16, src += stride) {
+      let to = data;
+      a = f32x4.pmax(a, moved(src, to));
+      b = f32x4.pmax(b, moved(src + 16, to += apart));
+      c = f32x4.pmax(c, moved(src + 32, to += apart));
+      d = f32x4.pmax(d, moved(src + 48, to += apart));
+      e = f32x4.pmax(e, moved(src + 64, to += apart));
+      f = f32x4.pmax(f, moved(src + 80, to += apart));
+      g = f32x4.pmax(g, moved(src + 96, to += apart));
+      h = f32x4.pmax(h, moved(src + 112, to += apart));
     }
     storeMax(slots, 0, a); storeMax(slots, 1, b); storeMax(slots, 2, c); storeMax(slots, 3, d);
     storeMax(slots, 4, e); storeMax(slots, 5, f); storeMax(slots, 6, g); storeMax(slots, 7, h);
     return;
   }
-  for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
+  for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += apart, end += apart) {
     let a = src + startAt(slots, 0), b = src + startAt(slots, 1), c = src + startAt(slots, 2), d = src + startAt(slots, 3);
     let max = v128.load(slots, MAX);
     if (b == a + 4 && c == a + 8 && d == a + 12)
-      for (let at = data; at < end; at += step, a += stride) max = f32x4.pmax(max, moved(a, at, 0));
+      for (let at = data; at < end; at += 16, a += stride) max = f32x4.pmax(max, moved(a, at));
     else if (count >= GROUP_ROWS && (d == b + 8 || (b == a + 4 && (c == b + 4 || d == c + 4)))) {
       // The first one, two or three rows are neighbours, and so are the others, somewhere else.
       const others = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(b != a + 4 ? 1 : c != b + 4 ? 2 : 3));
       d -= 12;
-      for (let at = data; at < end; at += step, a += stride, d += stride) {
+      for (let at = data; at < end; at += 16, a += stride, d += stride) {
         const x = v128.bitselect(v128.load(d), v128.load(a), others);
         v128.store(at, x);
         max = f32x4.pmax(max, x);
       }
     } else
-      for (let at = data; at < end; at += step) {
+      for (let at = data; at < end; at += 16) {
         const x = v128.load32_lane(d, v128.load32_lane(c, v128.load32_lane(b, v128.load32_zero(a), 1), 2), 3);
         v128.store(at, x);
         max = f32x4.pmax(max, x);
@@ -190,9 +179,9 @@ export function gather(
 
 // @ts-ignore: decorator
 @inline
-function moved(src: usize, dst: usize, offset: usize): v128 {
-  const x = v128.load(src + offset);
-  v128.store(dst + offset, x);
+function moved(src: usize, dst: usize): v128 {
+  const x = v128.load(src);
+  v128.store(dst, x);
   return x;
 }
 
@@ -222,51 +211,49 @@ function resultOf(operation: i32, v: v128, slot: usize, upperBits: v128, up: v12
 
 // @ts-ignore: decorator
 @inline
-function batchOut(operation: i32, data: usize, dst: usize, slots: usize, upperBits: v128, up: v128, down: v128): void {
-  groupOut(operation, data, dst, 0, slots + 0 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 16, slots + 1 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 32, slots + 2 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 48, slots + 3 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 64, slots + 4 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 80, slots + 5 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 96, slots + 6 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data, dst, 112, slots + 7 * SLOT_BYTES, upperBits, up, down);
+function batchOut(operation: i32, data: usize, apart: usize, dst: usize, slots: usize, upperBits: v128, up: v128, down: v128): void {
+  groupOut(operation, data, dst, slots, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 16, slots + 1 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 32, slots + 2 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 48, slots + 3 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 64, slots + 4 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 80, slots + 5 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 96, slots + 6 * SLOT_BYTES, upperBits, up, down);
+  groupOut(operation, data += apart, dst + 112, slots + 7 * SLOT_BYTES, upperBits, up, down);
 }
 
 // @ts-ignore: decorator
 @inline
-function groupOut(
-  operation: i32, data: usize, dst: usize, at: usize, slot: usize, upperBits: v128, up: v128, down: v128,
-): void {
-  v128.store(dst + at, resultOf(operation, v128.load(data + at), slot, upperBits, up, down));
+function groupOut(operation: i32, data: usize, dst: usize, slot: usize, upperBits: v128, up: v128, down: v128): void {
+  v128.store(dst, resultOf(operation, v128.load(data), slot, upperBits, up, down));
 }
 
-/** Results out, of what is at `data`, from element to element `step` bytes apart. */
+/** Results out, of what is at `data`: from element to element `step` bytes on, from group to group `apart`. */
 export function scatter(
   operation: i32, dst: usize, count: i32, length: i32, stride: usize,
-  data: usize, step: usize, slots: usize,
+  data: usize, step: usize, apart: usize, slots: usize,
 ): void {
-  const upperBits = UPPER_BITS, up = UP, down = DOWN;
-  const end = data + <usize>length * step;
+  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
+  let end = data + <usize>length * step;
   if (isFull(count, slots)) {
     dst += startAt(slots, 0);
     if (operation == AS_IT_IS)
-      for (; data < end; data += step, dst += stride) batchOut(AS_IT_IS, data, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(AS_IT_IS, data, apart, dst, slots, upperBits, up, down);
     else if (operation == LOG_SOFTMAX)
-      for (; data < end; data += step, dst += stride) batchOut(LOG_SOFTMAX, data, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(LOG_SOFTMAX, data, apart, dst, slots, upperBits, up, down);
     else
-      for (; data < end; data += step, dst += stride) batchOut(SOFTMAX, data, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(SOFTMAX, data, apart, dst, slots, upperBits, up, down);
     return;
   }
-  for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += 16) {
+  for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += apart, end += apart) {
     let a = dst + startAt(slots, 0), b = dst + startAt(slots, 1), c = dst + startAt(slots, 2), d = dst + startAt(slots, 3);
     if (b == a + 4 && c == a + 8 && d == a + 12) {
       if (operation == AS_IT_IS)
-        for (let at = data; at < end; at += step, a += stride) groupOut(AS_IT_IS, at, a, 0, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(AS_IT_IS, at, a, slots, upperBits, up, down);
       else if (operation == LOG_SOFTMAX)
-        for (let at = data; at < end; at += step, a += stride) groupOut(LOG_SOFTMAX, at, a, 0, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(LOG_SOFTMAX, at, a, slots, upperBits, up, down);
       else
-        for (let at = data; at < end; at += step, a += stride) groupOut(SOFTMAX, at, a, 0, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(SOFTMAX, at, a, slots, upperBits, up, down);
     } else if (b == a + 4 && d == c + 4)
       for (let at = data; at < end; at += step, a += stride, c += stride) {
         const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);

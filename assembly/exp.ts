@@ -44,51 +44,53 @@ export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, 
 /** 1 − a·upper, to 2⁻³⁵, where that is small and `upper` has 12 significant bits. */
 // @ts-ignore: decorator
 @inline
-export function oneLess(a: v128, upper: v128, one: v128): v128 {
+export function oneLess(a: v128, upper: v128, one: v128, upperBits: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, upper, one);
-  const aUpper = v128.and(a, UPPER_BITS);
+  const aUpper = v128.and(a, upperBits);
   return f32x4.sub(f32x4.sub(one, f32x4.mul(aUpper, upper)), f32x4.mul(f32x4.sub(a, aUpper), upper));
 }
 
 // The constants are mutable globals, read once per call into locals. As literals, V8 13 and later would rebuild them inside
-// the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Nothing writes to them
-// (from JavaScript, a v128 cannot be written).
+// the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Nothing writes to them: the
+// exports of an instance stay in memory.ts. Scalars, because a vector takes 41 bytes of the binary, and a start function.
 // prettier-ignore
-export let LOG2E: v128 = f32x4.splat(1.4426950216293335);      // 0x1.715476p+0    log2 e
-export let LN2_UPPER: v128 = f32x4.splat(-0.693145751953125);  // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
-export let LN2_LOWER: v128 = f32x4.splat(-1.428606765330187e-06); // -0x1.7f7d1cp-20  −ln2, the rest
-export let Q2: v128 = f32x4.splat(0.4999999403953552);         // 0x1.fffffcp-2    e^t = 1 + t + t²·(Q2 + Q3·t + Q4·t² + Q5·t³ + Q6·t⁴): our own minimax
-export let Q3: v128 = f32x4.splat(0.1666652262210846);         // 0x1.555494p-3    fit on |t| ≤ ln2/2, error 2^−28.25, rounded low order first
-export let Q4: v128 = f32x4.splat(0.04166829213500023);        // 0x1.5558bep-5
-export let Q5: v128 = f32x4.splat(0.008368532173335552);       // 0x1.123856p-7
-export let Q6: v128 = f32x4.splat(0.001381829846650362);       // 0x1.6a3d08p-10
-export let ONE: v128 = f32x4.splat(1.0);                       // 0x1p+0
-export let LN2: v128 = f32x4.splat(0.6931471805599453);
-export let BIAS: v128 = f32x4.splat(127);
+export let LOG2E: f32 = 1.4426950216293335;          // 0x1.715476p+0    log2 e
+export let LN2_UPPER: f32 = -0.693145751953125;      // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
+export let LN2_LOWER: f32 = -1.428606765330187e-06;  // -0x1.7f7d1cp-20  −ln2, the rest
+export let Q2: f32 = 0.4999999403953552;             // 0x1.fffffcp-2    e^t = 1 + t + t²·(Q2 + Q3·t + Q4·t² + Q5·t³ + Q6·t⁴): our own minimax
+export let Q3: f32 = 0.1666652262210846;             // 0x1.555494p-3    fit on |t| ≤ ln2/2, error 2^−28.25, rounded low order first
+export let Q4: f32 = 0.04166829213500023;            // 0x1.5558bep-5
+export let Q5: f32 = 0.008368532173335552;           // 0x1.123856p-7
+export let Q6: f32 = 0.001381829846650362;           // 0x1.6a3d08p-10
+export let ONE: f32 = 1;
+export let LN2: f32 = 0.6931471805599453;
+export let BIAS: f32 = 127;
 /** For N = 0: see `magicOf`. */
-export let MAGIC_OF_0: v128 = f32x4.splat(12582912 + 127);
+export let MAGIC_OF_0: f32 = 12582912 + 127;
 /**
  * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
  * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
  */
-export let FAR: v128 = f32x4.splat(256);
-export let UP: v128 = f32x4.splat(4294967296.0);               // 0x1p+32          see `timesDouble`
-export let DOWN: v128 = f32x4.splat(2.3283064365386963e-10);   // 0x1p-32
+export let FAR: f32 = 256;
+/** The largest of no elements. */
+export let NOTHING: f32 = -Infinity;
+export let UP: f32 = 4294967296;                     // 0x1p+32          see `timesDouble`
+export let DOWN: f32 = 2.3283064365386963e-10;       // 0x1p-32
 /** The upper 12 significant bits of a float32: the product of two such numbers is exact. */
-export let UPPER_BITS: v128 = i32x4.splat(0xfffff000);
+export let UPPER_BITS: i32 = 0xfffff000;
 
 /** A mask of the lanes whose maximum is far from zero, infinite or NaN. */
 // @ts-ignore: decorator
 @inline
 export function farLanes(max: v128): v128 {
-  return v128.not(f32x4.lt(f32x4.abs(max), FAR));
+  return v128.not(f32x4.lt(f32x4.abs(max), f32x4.splat(FAR)));
 }
 
 /** N = round(max·log2 e): 2^N is the power of two nearest to exp(max), so exp(max)·2^−N lies in [√½, √2]. */
 // @ts-ignore: decorator
 @inline
 export function exponentOf(max: v128): v128 {
-  return f32x4.nearest(f32x4.mul(max, LOG2E));
+  return f32x4.nearest(f32x4.mul(max, f32x4.splat(LOG2E)));
 }
 
 /**
@@ -98,14 +100,14 @@ export function exponentOf(max: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function magicOf(exponent: v128): v128 {
-  return f32x4.sub(MAGIC_OF_0, exponent);
+  return f32x4.sub(f32x4.splat(MAGIC_OF_0), exponent);
 }
 
 /** (N − 127)·ln2: everything at or below it has a zero exponent field, so its exp is exactly 0. */
 // @ts-ignore: decorator
 @inline
 export function lowestOf(exponent: v128): v128 {
-  return f32x4.mul(f32x4.sub(exponent, BIAS), LN2);
+  return f32x4.mul(f32x4.sub(exponent, f32x4.splat(BIAS)), f32x4.splat(LN2));
 }
 
 // The stages of exp. They are apart so that wide.ts and narrow.ts can take four vectors through each stage

@@ -3,39 +3,47 @@
 //   softmax      dx = p·(g − Σ p·g)
 //   log-softmax  dx = g − e^l·Σ g
 
-import { SLOTS_BYTES, begin } from "./lanes";
-import { LOG_SOFTMAX, SOFTMAX } from "./operation";
+import { BATCH_GROUPS, SLOTS_BYTES, begin } from "./lanes";
+import { LOG_SOFTMAX } from "./operation";
 import { LOWER as GRAD_TAIL, SLOT_BYTES, SUMS, UPPER as OUT_TAIL, beginSlot } from "./slot";
 import { narrowed, upperHalf } from "./sum";
-import { AS_IT_IS, BATCH_ROWS, PIECE, findNeighbours, findStarts, gather, scatter, stepOf } from "./columns";
-import { loadTail, storeTail } from "./wide";
+import { AS_IT_IS, BATCH_ROWS, PIECE, findNeighbours, findStarts, gather, scatter } from "./columns";
+import { loadTail, storeTail } from "./tail";
+
+// Globals, for the reason that exp.ts gives: with literals, logSoftmaxBackward takes half as long again.
+// prettier-ignore
+export let LOWEST_64: f64 = -700;
+export let LOG2E_64: f64 = 1.4426950408889634;
+export let MAGIC_64: f64 = 6755399441055744.0 + 1023; // leaves n + 1023 in the low bits, which become the exponent of 2^n
+export let LN2_64_UPPER: f64 = 0.6931471805598903;
+export let LN2_64_LOWER: f64 = 5.497923018708371e-14;
+export let P1: f64 = 1;
+export let P2: f64 = 0.50000000004268107;
+export let P3: f64 = 0.16666666784442417;
+export let P4: f64 = 0.04166666440507744;
+export let P5: f64 = 0.008333281807912762;
+export let P6: f64 = 0.0013889197129868843;
+export let P7: f64 = 0.00019908939056760067;
+export let P8: f64 = 0.000024708289164770262;
 
 /** e^l of two lanes, l ≤ 0, to 2^−39.6; 0 below −700. The polynomial is our own minimax fit. */
 // @ts-ignore: decorator
 @inline
-function exp64(l: v128): v128 {
-  const x = f64x2.pmax(l, f64x2.splat(-700)); // in this order: keeps NaN
-  // n + 1023 as the low bits of a float64 whose unit is 1; moved to where the exponent is, 2^n
-  const toInteger = f64x2.splat(6755399441055744.0 + 1023), s = f64x2.add(f64x2.mul(x, f64x2.splat(1.4426950408889634)), toInteger);
-  const n = f64x2.sub(s, toInteger);
-  const t = f64x2.sub(f64x2.sub(x, f64x2.mul(n, f64x2.splat(0.6931471805598903))), f64x2.mul(n, f64x2.splat(5.497923018708371e-14)));
-  let q = f64x2.splat(0.000024708289164770262);
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.00019908939056760067));
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.0013889197129868843));
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.008333281807912762));
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.04166666440507744));
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.16666666784442417));
-  q = f64x2.add(f64x2.mul(q, t), f64x2.splat(0.50000000004268107));
-  const e = f64x2.add(f64x2.add(f64x2.mul(f64x2.mul(t, t), q), t), f64x2.splat(1));
+function exp64(
+  l: v128, lowest: v128, log2e: v128, magic: v128, ln2Upper: v128, ln2Lower: v128,
+  p1: v128, p2: v128, p3: v128, p4: v128, p5: v128, p6: v128, p7: v128, p8: v128,
+): v128 {
+  const x = f64x2.pmax(l, lowest); // in this order: keeps NaN
+  const s = f64x2.add(f64x2.mul(x, log2e), magic), n = f64x2.sub(s, magic);
+  const t = f64x2.sub(f64x2.sub(x, f64x2.mul(n, ln2Upper)), f64x2.mul(n, ln2Lower));
+  let q = f64x2.add(f64x2.mul(p8, t), p7);
+  q = f64x2.add(f64x2.mul(q, t), p6);
+  q = f64x2.add(f64x2.mul(q, t), p5);
+  q = f64x2.add(f64x2.mul(q, t), p4);
+  q = f64x2.add(f64x2.mul(q, t), p3);
+  q = f64x2.add(f64x2.mul(q, t), p2);
+  const e = f64x2.add(f64x2.add(f64x2.mul(f64x2.mul(t, t), q), t), p1);
   return v128.andnot(f64x2.mul(e, i64x2.shl(s, 52)), f64x2.lt(l, x)); // 0 times an infinite gradient is NaN
-}
-
-/** The gradient of two lanes: of g, and of what came out, given its row's sum. */
-// @ts-ignore: decorator
-@inline
-function gradientOf(operation: i32, p: v128, g: v128, sum: v128): v128 {
-  if (operation == LOG_SOFTMAX) return f64x2.sub(g, f64x2.mul(exp64(p), sum));
-  return f64x2.mul(p, f64x2.sub(g, sum));
 }
 
 // @ts-ignore: decorator
@@ -44,19 +52,10 @@ function summandOf(operation: i32, p: v128, g: v128): v128 {
   return operation == LOG_SOFTMAX ? g : f64x2.mul(p, g);
 }
 
-/** Four lanes of what two pairs of sums make of them. */
-// @ts-ignore: decorator
-@inline
-function gradients(operation: i32, p: v128, g: v128, sum01: v128, sum23: v128): v128 {
-  const low = gradientOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g), sum01);
-  const high = gradientOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g)), sum23);
-  return narrowed(low, high);
-}
-
-/** Adds to the sums in the slot. From four elements to the next, `step` bytes. */
-function addUp(operation: i32, out: usize, grad: usize, end: usize, step: usize, slot: usize): void {
+/** Adds to the sums in the slot. */
+function addUp(operation: i32, out: usize, grad: usize, end: usize, slot: usize): void {
   let sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-  for (; out < end; out += step, grad += step) {
+  for (; out < end; out += 16, grad += 16) {
     const p = v128.load(out), g = v128.load(grad);
     sum01 = f64x2.add(sum01, summandOf(operation, f64x2.promote_low_f32x4(p), f64x2.promote_low_f32x4(g)));
     sum23 = f64x2.add(sum23, summandOf(operation, f64x2.promote_low_f32x4(upperHalf(p)), f64x2.promote_low_f32x4(upperHalf(g))));
@@ -65,16 +64,33 @@ function addUp(operation: i32, out: usize, grad: usize, end: usize, step: usize,
   v128.store(slot, sum23, SUMS + 16);
 }
 
-/** Two loops: of a choice in one, the compiler makes a `select`, with an exponential for either operation (0.5 → 4.5 ns an element). */
+/** Of what came out and of its gradient, given its rows' sums, to the gradient of the logits. */
 function findGradients(
-  operation: i32, out: usize, grad: usize, dst: usize, end: usize, step: usize, sum01: v128, sum23: v128,
+  operation: i32, out: usize, grad: usize, dst: usize, end: usize, sum01: v128, sum23: v128,
 ): void {
-  if (operation == LOG_SOFTMAX)
-    for (; out < end; out += step, grad += step, dst += step)
-      v128.store(dst, gradients(LOG_SOFTMAX, v128.load(out), v128.load(grad), sum01, sum23));
+  if (operation == LOG_SOFTMAX) findLogGradients(out, grad, dst, end, sum01, sum23);
   else
-    for (; out < end; out += step, grad += step, dst += step)
-      v128.store(dst, gradients(SOFTMAX, v128.load(out), v128.load(grad), sum01, sum23));
+    for (; out < end; out += 16, grad += 16, dst += 16) {
+      const p = v128.load(out), g = v128.load(grad);
+      const low = f64x2.mul(f64x2.promote_low_f32x4(p), f64x2.sub(f64x2.promote_low_f32x4(g), sum01));
+      const high = f64x2.mul(f64x2.promote_low_f32x4(upperHalf(p)), f64x2.sub(f64x2.promote_low_f32x4(upperHalf(g)), sum23));
+      v128.store(dst, narrowed(low, high));
+    }
+}
+
+function findLogGradients(out: usize, grad: usize, dst: usize, end: usize, sum01: v128, sum23: v128): void {
+  const lowest = f64x2.splat(LOWEST_64), log2e = f64x2.splat(LOG2E_64), magic = f64x2.splat(MAGIC_64);
+  const ln2Upper = f64x2.splat(LN2_64_UPPER), ln2Lower = f64x2.splat(LN2_64_LOWER);
+  const p1 = f64x2.splat(P1), p2 = f64x2.splat(P2), p3 = f64x2.splat(P3), p4 = f64x2.splat(P4);
+  const p5 = f64x2.splat(P5), p6 = f64x2.splat(P6), p7 = f64x2.splat(P7), p8 = f64x2.splat(P8);
+  for (; out < end; out += 16, grad += 16, dst += 16) {
+    const l = v128.load(out), g = v128.load(grad);
+    const e01 = exp64(f64x2.promote_low_f32x4(l), lowest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
+    const e23 = exp64(f64x2.promote_low_f32x4(upperHalf(l)), lowest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
+    const low = f64x2.sub(f64x2.promote_low_f32x4(g), f64x2.mul(e01, sum01));
+    const high = f64x2.sub(f64x2.promote_low_f32x4(upperHalf(g)), f64x2.mul(e23, sum23));
+    v128.store(dst, narrowed(low, high));
+  }
 }
 
 /** `rows` × `cols` of what came out, at `out`, and of its gradient, at `grad` → that of the logits, at `dst`; any two may be equal. */
@@ -98,20 +114,20 @@ function takeTails(out: usize, grad: usize, bytes: usize, slot: usize): void {
 /** Adds to the row's sum. In pieces: of a multiple of 4 columns, but for the last. */
 export function sumGradient(operation: i32, out: usize, grad: usize, cols: i32, slot: usize): void {
   const whole = <usize>(cols & ~3) << 2, left = <usize>(cols & 3) << 2;
-  addUp(operation, out, grad, out + whole, 16, slot);
+  addUp(operation, out, grad, out + whole, slot);
   if (left == 0) return;
   takeTails(out + whole, grad + whole, left, slot);
-  addUp(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL + 16, 16, slot);
+  addUp(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL + 16, slot);
 }
 
 export function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, cols: i32, slot: usize): void {
   const both = f64x2.add(v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
   const sum = f64x2.add(both, v128.shuffle<f64>(both, both, 1, 0));
   const whole = <usize>(cols & ~3) << 2, left = <usize>(cols & 3) << 2;
-  findGradients(operation, out, grad, dst, out + whole, 16, sum, sum);
+  findGradients(operation, out, grad, dst, out + whole, sum, sum);
   if (left == 0) return;
   takeTails(out + whole, grad + whole, left, slot);
-  findGradients(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL, slot + OUT_TAIL + 16, 16, sum, sum);
+  findGradients(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL, slot + OUT_TAIL + 16, sum, sum);
   storeTail(dst + whole, v128.load(slot, OUT_TAIL), left);
 }
 
@@ -143,33 +159,32 @@ export function finishGradientColumns(operation: i32, out: usize, grad: usize, d
 
 /** Of two arrays, half as much of each: as much work area as anything else that comes in pieces. */
 const HALF_PIECE: i32 = PIECE / 2;
-const GRADIENT: usize = 4 * BATCH_ROWS * HALF_PIECE;
+const APART: usize = 16 * HALF_PIECE + 64;
+const GRADIENT: usize = <usize>BATCH_GROUPS * APART;
 
 function sumInLanes(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  const data = work + SLOTS_BYTES, step = stepOf(count);
   for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride) {
     const piece = min(length, HALF_PIECE);
-    gather(out, count, piece, stride, data, work);
-    gather(grad, count, piece, stride, data + GRADIENT, work);
-    let first = data;
-    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16)
-      addUp(operation, first, first + GRADIENT, data + <usize>piece * step, step, slot);
+    let data = work + SLOTS_BYTES;
+    gather(out, count, piece, stride, data, APART, work);
+    gather(grad, count, piece, stride, data + GRADIENT, APART, work);
+    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, data += APART)
+      addUp(operation, data, data + GRADIENT, data + (<usize>piece << 4), slot);
   }
 }
 
 function finishInLanes(
   operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
 ): void {
-  const data = work + SLOTS_BYTES, step = stepOf(count);
   for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride, dst += <usize>HALF_PIECE * stride) {
     const piece = min(length, HALF_PIECE);
-    gather(out, count, piece, stride, data, work);
-    gather(grad, count, piece, stride, data + GRADIENT, work);
-    let first = data;
-    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, first += 16) {
+    let data = work + SLOTS_BYTES;
+    gather(out, count, piece, stride, data, APART, work);
+    gather(grad, count, piece, stride, data + GRADIENT, APART, work);
+    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
       const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-      findGradients(operation, first, first + GRADIENT, first, data + <usize>piece * step, step, sum01, sum23);
+      findGradients(operation, data, data + GRADIENT, data, data + (<usize>piece << 4), sum01, sum23);
     }
-    scatter(AS_IT_IS, dst, count, piece, stride, data, step, work);
+    scatter(AS_IT_IS, dst, count, piece, stride, work + SLOTS_BYTES, 16, APART, work);
   }
 }

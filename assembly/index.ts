@@ -2,24 +2,34 @@
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
-import { SLOTS_BYTES } from "./lanes";
+import { BATCH_GROUPS, SLOTS_BYTES, apartBy } from "./lanes";
 import { narrow } from "./narrow";
 import { isValue } from "./operation";
 import { wide } from "./wide";
 
-export {
-  fuses, BIAS, DOWN, FAR, LN2, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS,
-} from "./exp";
 export { change } from "./change";
+export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
+export { fuses } from "./exp";
 export {
   finishGradient, finishGradientColumns, gradientColumns, gradientRows, sumGradient, sumGradientColumns,
 } from "./gradient";
-export { A11, A3, A5, A7, A9, E2, E3, E4, E5, E6, E7, E8, LN2_64, ONE_64 } from "./log";
 export { round, widen } from "./half";
 export { begin, findResults, findShifts } from "./lanes";
-export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
 export { storeValues } from "./slot";
 export { beginWide, findMaxima, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
+
+// Constants: exp.ts says why.
+export {
+  BIAS, DOWN, FAR, LN2, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, NOTHING, ONE, Q2, Q3, Q4, Q5, Q6, UP, UPPER_BITS,
+} from "./exp";
+export {
+  LN2_64_LOWER, LN2_64_UPPER, LOG2E_64, LOWEST_64, MAGIC_64, P1, P2, P3, P4, P5, P6, P7, P8,
+} from "./gradient";
+export {
+  BIASES, EXPONENT_16, HALF, INFINITY_16, LEAST_NORMAL_16, MAGNITUDE_16, NAN_B16, QUIET_16, ROUND_16, ROUND_B16, SIGN_16, UNIT,
+} from "./half";
+export { A11, A3, A5, A7, A9, E2, E3, E4, E5, E6, E7, E8, LIFT_SCALE, LN2_64, ONE_64, ROOT_HALF } from "./log";
+export { CLOSE, LEAST_COUNT, START } from "./sum";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
 export const VERSION: i32 = 3;
@@ -28,10 +38,10 @@ export const VERSION: i32 = 3;
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
-export const NARROW_COLS: i32 = 64;
+export const NARROW_COLS: i32 = 100;
 
 /** What `work` must hold, in bytes: the most that any function here needs. */
-export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, SLOTS_BYTES + 128 * NARROW_COLS);
+export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, SLOTS_BYTES + BATCH_GROUPS * <i32>apartBy(NARROW_COLS));
 
 /**
  * An operation (operation.ts) on each of `rows` rows of `cols` float32, from `src` to `dst`; a row begins `srcStride` bytes after

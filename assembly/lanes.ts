@@ -3,28 +3,35 @@
 //
 // Groups of four go through the work area by the batch, in steps. Each step has waits (chains of additions, a division)
 // that the next group of the same step fills, where all steps of one group in a row would leave the machine idle half the
-// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then element 0 of all its rows, element 1, …
+// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then its groups.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS,
   exp, expm1, floored, mulAdd, rebuilt, reduced,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER,
-  beginSlot, expOfMax, findFactorsOf, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
+  CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
+  beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
-import { START, lost, lostOfTwo, upperHalf } from "./sum";
+import { CLOSE, LEAST_COUNT, START, equalLanes, lost, lostOfTwo, storeFactors, storeNudgedFactors, upperHalf } from "./sum";
 
 export const GROUP_ROWS: i32 = 4;
 export const BATCH_GROUPS: i32 = 8;
 export const SLOTS_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
-/** From an element of a row to the next, where a batch has all its groups. */
-export const STEP: usize = 16 * BATCH_GROUPS;
-/** How many terms a lane adds up before it begins a new sum: see sum.ts. */
-const FLUSHED: usize = 64;
+/** What goes through the stages of exp together. */
+export const BLOCK_BYTES: usize = 64;
+/** How much is added up (64 terms a lane) before a new sum begins: see sum.ts. */
+export const FLUSHED_BYTES: usize = 1024;
+
+/** From one group to the next: an odd number of cache lines, or all eight could share one place in the cache. */
+// @ts-ignore: decorator
+@inline
+export function apartBy(cols: i32): usize {
+  return (((<usize>cols << 4) + 63) & ~63) | 64;
+}
 
 export function begin(slots: usize, groups: i32): void {
   for (; groups > 0; groups--, slots += SLOT_BYTES) beginSlot(slots, f32x4.splat(-Infinity));
@@ -37,54 +44,54 @@ export function findShifts(operation: i32, slots: usize, count: i32, maxima: usi
 }
 
 /** Moves rows that are far from zero, and looks for NaNs where the maximum, to which they do not count, is infinite. */
-export function settle(data: usize, cols: i32, step: usize, slots: usize, groups: i32): void {
-  for (; groups > 0; groups--, slots += SLOT_BYTES, data += 16)
-    if (v128.any_true(v128.load(slots, CENTRE))) settleGroup(data, cols, step, slots);
+export function settle(data: usize, cols: i32, apart: usize, slots: usize, groups: i32): void {
+  for (; groups > 0; groups--, slots += SLOT_BYTES, data += apart)
+    if (v128.any_true(v128.load(slots, CENTRE))) settleGroup(data, cols, slots);
 }
 
-export function settleGroup(data: usize, cols: i32, step: usize, slot: usize): void {
-  const centre = v128.load(slot, CENTRE), end = data + <usize>cols * step;
-  if (v128.any_true(infiniteLanes(centre))) markNaNs(data, end, step, slot);
-  for (; data < end; data += step) v128.store(data, f32x4.sub(v128.load(data), centre));
+export function settleGroup(data: usize, cols: i32, slot: usize): void {
+  const centre = v128.load(slot, CENTRE), end = data + (<usize>cols << 4);
+  if (v128.any_true(infiniteLanes(centre))) markNaNs(data, end, slot);
+  for (; data < end; data += 16) v128.store(data, f32x4.sub(v128.load(data), centre));
 }
 
 /** An infinite maximum becomes NaN. */
-function markNaNs(data: usize, end: usize, step: usize, slot: usize): void {
+function markNaNs(data: usize, end: usize, slot: usize): void {
   const max = v128.load(slot, MAX);
   let nan = f32x4.splat(0);
-  for (; data < end; data += step) {
+  for (; data < end; data += 16) {
     const x = v128.load(data);
     nan = v128.or(nan, f32x4.ne(x, x));
   }
   v128.store(slot, v128.or(max, v128.and(nan, infiniteLanes(max))), MAX); // all bits set: a NaN
 }
 
-/** What the operation adds up of the elements; terms take their place. */
-export function sum(operation: i32, data: usize, cols: i32, step: usize, slots: usize, groups: i32): void {
-  if (isLogarithmic(operation)) sumRests(data, cols, step, slots, groups);
-  else sumTerms(data, cols, step, slots, groups);
+/** What the operation adds up of the elements; terms take their place. `begins`: no elements of these rows came before. */
+export function sum(operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool): void {
+  if (isLogarithmic(operation)) sumRests(data, cols, apart, slots, groups);
+  else sumTerms(data, cols, apart, slots, groups, begins);
 }
 
 /** Logits in; their terms out, and the sum of each row's. */
-function sumTerms(first: usize, cols: i32, step: usize, slots: usize, groups: i32): void {
-  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
-  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
+function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool): void {
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const start = f32x4.splat(START), none = f32x4.splat(0);
 
-  for (; groups > 0; groups--, slots += SLOT_BYTES, first += 16) {
+  for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     let data = first;
-    const end = data + <usize>cols * step;
+    const end = data + (<usize>cols << 4);
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
     const largest = exp(v128.load(slots, NEAR), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
     v128.store(slots, largest, LARGEST);
-    let high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER);
+    let high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER), isFirst = begins;
     while (data < end) {
-      const stop = min(data + FLUSHED * step, end);
+      const stop = min(data + FLUSHED_BYTES, end);
       let sum = start, losses = none;
       // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
-      for (; data + 4 * step <= stop; data += 4 * step) {
-        const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data + step), lowest);
-        const x2 = floored(v128.load(data + 2 * step), lowest), x3 = floored(v128.load(data + 3 * step), lowest);
+      for (; data + BLOCK_BYTES <= stop; data += BLOCK_BYTES) {
+        const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data, 16), lowest);
+        const x2 = floored(v128.load(data, 32), lowest), x3 = floored(v128.load(data, 48), lowest);
         const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
         const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
         const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);
@@ -93,9 +100,9 @@ function sumTerms(first: usize, cols: i32, step: usize, slots: usize, groups: i3
         const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
         const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
         v128.store(data, e0);
-        v128.store(data + step, e1);
-        v128.store(data + 2 * step, e2);
-        v128.store(data + 3 * step, e3);
+        v128.store(data, e1, 16);
+        v128.store(data, e2, 32);
+        v128.store(data, e3, 48);
         const a0 = f32x4.add(sum, e0), a1 = f32x4.add(a0, e1), a2 = f32x4.add(a1, e2), a3 = f32x4.add(a2, e3);
         losses = f32x4.add(losses, lost(sum, a0, e0));
         losses = f32x4.add(losses, lost(a0, a1, e1));
@@ -103,7 +110,7 @@ function sumTerms(first: usize, cols: i32, step: usize, slots: usize, groups: i3
         losses = f32x4.add(losses, lost(a2, a3, e3));
         sum = a3;
       }
-      for (; data < stop; data += step) {
+      for (; data < stop; data += 16) {
         const e = exp(v128.load(data), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
         v128.store(data, e);
         const next = f32x4.add(sum, e);
@@ -111,9 +118,15 @@ function sumTerms(first: usize, cols: i32, step: usize, slots: usize, groups: i3
         sum = next;
       }
       sum = f32x4.sub(sum, start);
-      const all = f32x4.add(high, sum);
-      low = f32x4.add(low, f32x4.add(losses, lostOfTwo(high, sum, all)));
-      high = all;
+      if (isFirst) {
+        high = sum;
+        low = losses;
+        isFirst = false;
+      } else {
+        const all = f32x4.add(high, sum);
+        low = f32x4.add(low, f32x4.add(losses, lostOfTwo(high, sum, all)));
+        high = all;
+      }
     }
     v128.store(slots, high, SUM);
     v128.store(slots, low, SUM_LOWER);
@@ -121,17 +134,17 @@ function sumTerms(first: usize, cols: i32, step: usize, slots: usize, groups: i3
 }
 
 /** Logits in, and left as they are: the sum of the terms of all but the largest, and how many those are. */
-function sumRests(first: usize, cols: i32, step: usize, slots: usize, groups: i32): void {
-  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
-  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
+function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i32): void {
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const lift = f32x4.splat(LIFT), liftNatural = f32x4.splat(LIFT * 0.6931471805599453);
 
-  for (; groups > 0; groups--, slots += SLOT_BYTES, first += 16) {
+  for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     const max = v128.load(slots, NEAR);
     const lowest = f32x4.sub(v128.load(slots, LOWEST), liftNatural), magic = f32x4.add(v128.load(slots, MAGIC), lift);
     let sum01 = v128.load(slots, SUMS), sum23 = v128.load(slots, SUMS + 16), count = v128.load(slots, COUNT);
-    const end = first + <usize>cols * step;
-    for (let data = first; data < end; data += step) {
+    const end = first + (<usize>cols << 4);
+    for (let data = first; data < end; data += 16) {
       const x = v128.load(data), isMax = f32x4.eq(x, max);
       const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
       count = i32x4.sub(count, isMax);
@@ -147,9 +160,24 @@ function sumRests(first: usize, cols: i32, step: usize, slots: usize, groups: i3
 /** Between the sums and the result. `sums`: of known statistics, in place of those found. */
 export function findResults(operation: i32, slots: usize, count: i32, sums: usize): void {
   if (operation == FROM_STATS) takeSums(sums, slots, count);
+  if (isLogarithmic(operation)) for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findLogsOf(slots);
+  else findFactors(slots, count);
+}
+
+/** From the sums of the terms to what those are to be multiplied by. One test for a batch: one for each group takes 1 % at 10 columns. */
+function findFactors(slots: usize, count: i32): void {
+  const one = f32x4.splat(ONE), upperBits = i32x4.splat(UPPER_BITS);
+  const leastCount = f32x4.splat(LEAST_COUNT), close = f32x4.splat(CLOSE);
+  let equal = f32x4.splat(0);
+  for (let slot = slots, left = count; left > 0; left -= GROUP_ROWS, slot += SLOT_BYTES) {
+    const high = v128.load(slot, SUM), low = v128.load(slot, SUM_LOWER), sum = f32x4.add(high, low);
+    equal = v128.or(equal, equalLanes(sum, v128.load(slot, LARGEST), leastCount, close));
+    storeFactors(slot + UPPER, sum, lost(high, sum, low), one, upperBits);
+  }
+  if (!v128.any_true(equal)) return;
   for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) {
-    if (isLogarithmic(operation)) findLogsOf(slots);
-    else findFactorsOf(slots);
+    const high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER), sum = f32x4.add(high, low);
+    storeNudgedFactors(slots + UPPER, sum, lost(high, sum, low), v128.load(slots, LARGEST), one, upperBits);
   }
 }
 

@@ -8,11 +8,12 @@ import { LOG2E, exponentOf } from "./exp";
 
 /** How much higher the terms of a rest are: they are exp(x)·2^(LIFT − N). */
 export const LIFT: f32 = 64;
-const LIFT_SCALE: f64 = 18446744073709551616.0; // 2^64
 
 // Globals, for the reason that exp.ts gives: with literals, this takes half as long again.
 // prettier-ignore
 export let LN2_64: v128 = f64x2.splat(0.6931471805599453);
+export let LIFT_SCALE: v128 = f64x2.splat(18446744073709551616.0); // 2^LIFT
+export let ROOT_HALF: v128 = i64x2.splat(0x3fe6a09e667f3bcd); // the bits of √½
 export let ONE_64: v128 = f64x2.splat(1);
 export let E2: v128 = f64x2.splat(0.5); // Taylor's coefficients, 1/k!
 export let E3: v128 = f64x2.splat(1.0 / 6);
@@ -50,8 +51,8 @@ export function maxTerm(near: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function sumAboveOne(rest: v128, near: v128, count: v128): v128 {
-  const others = f64x2.sub(f64x2.convert_low_i32x4_s(count), f64x2.splat(1));
-  return f64x2.add(others, f64x2.div(rest, f64x2.mul(maxTerm(near), f64x2.splat(LIFT_SCALE))));
+  const others = f64x2.sub(f64x2.convert_low_i32x4_s(count), ONE_64);
+  return f64x2.add(others, f64x2.div(rest, f64x2.mul(maxTerm(near), LIFT_SCALE)));
 }
 
 /**
@@ -62,7 +63,7 @@ export function logOfSum(rest: v128, near: v128, count: v128): v128 {
   const one = ONE_64;
   const z = sumAboveOne(rest, near, count);
   const s = f64x2.add(one, z), lost = f64x2.sub(z, f64x2.sub(s, one));
-  const e = i64x2.shr_u(i64x2.sub(s, i64x2.splat(0x3fe6a09e667f3bcd)), 52); // the bits of √½, which are less
+  const e = i64x2.shr_u(i64x2.sub(s, ROOT_HALF), 52);
   const m = i64x2.sub(s, i64x2.shl(e, 52));
   const f = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)), f2 = f64x2.mul(f, f), f4 = f64x2.mul(f2, f2);
   const series = f64x2.add(

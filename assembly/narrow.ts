@@ -1,7 +1,7 @@
 // Short rows: four rows at a time, transposed into lanes and back. The few operations per row are shared by four.
 
-import { UPPER_BITS, UP, DOWN, farLanes, timesDouble } from "./exp";
-import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, STEP, findResults, settleGroup, sum, takeMaxima } from "./lanes";
+import { NOTHING, UPPER_BITS, UP, DOWN, farLanes, timesDouble } from "./exp";
+import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
 
@@ -15,17 +15,17 @@ export function narrow(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32,
   srcStride: usize, dstStride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  const data = work + SLOTS_BYTES;
+  const data = work + SLOTS_BYTES, apart = apartBy(cols);
   for (let row = 0; row < rows; row += BATCH_ROWS) {
     const count = min(rows - row, BATCH_ROWS), groups = (count + 3) >> 2;
     const values = dst + (<usize>row << 2), rowSums = sums + (<usize>row << 3);
     if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
-    readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, work);
-    sum(operation, data, cols, STEP, work, groups);
+    readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, apart, work);
+    sum(operation, data, cols, apart, work, groups, true);
     findResults(operation, work, count, rowSums);
-    if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, work);
+    if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
     else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
-    else writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, work);
+    else writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
   }
 }
 
@@ -62,17 +62,17 @@ function tileIn(row0: usize, row1: usize, row2: usize, row3: usize, data: usize,
   max = f32x4.pmax(max, col0);
   if (cols > 1) {
     const col1 = v128.shuffle<f64>(ab01, cd01, 1, 3);
-    v128.store(data, col1, STEP);
+    v128.store(data, col1, 16);
     max = f32x4.pmax(max, col1);
   }
   if (cols > 2) {
     const ab23 = v128.shuffle<f32>(a, b, 2, 6, 3, 7), cd23 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
     const col2 = v128.shuffle<f64>(ab23, cd23, 0, 2);
-    v128.store(data, col2, 2 * STEP);
+    v128.store(data, col2, 32);
     max = f32x4.pmax(max, col2);
     if (cols > 3) {
       const col3 = v128.shuffle<f64>(ab23, cd23, 1, 3);
-      v128.store(data, col3, 3 * STEP);
+      v128.store(data, col3, 48);
       max = f32x4.pmax(max, col3);
     }
   }
@@ -101,9 +101,9 @@ function probabilitiesOut(
 ): void {
   const none = f32x4.splat(0);
   const a = timesDouble(v128.load(data), upper, lower, upperBits, up, down);
-  const b = cols > 1 ? timesDouble(v128.load(data, STEP), upper, lower, upperBits, up, down) : none;
-  const c = cols > 2 ? timesDouble(v128.load(data, 2 * STEP), upper, lower, upperBits, up, down) : none;
-  const d = cols > 3 ? timesDouble(v128.load(data, 3 * STEP), upper, lower, upperBits, up, down) : none;
+  const b = cols > 1 ? timesDouble(v128.load(data, 16), upper, lower, upperBits, up, down) : none;
+  const c = cols > 2 ? timesDouble(v128.load(data, 32), upper, lower, upperBits, up, down) : none;
+  const d = cols > 3 ? timesDouble(v128.load(data, 48), upper, lower, upperBits, up, down) : none;
   tileOut(row0, row1, row2, row3, a, b, c, d, cols);
 }
 
@@ -113,47 +113,51 @@ function probabilitiesOut(
 function logsOut(
   row0: usize, row1: usize, row2: usize, row3: usize, data: usize, near: v128, log: v128, cols: i32,
 ): void {
-  const a = f32x4.sub(f32x4.sub(v128.load(data), near), log), b = f32x4.sub(f32x4.sub(v128.load(data, STEP), near), log);
-  const c = f32x4.sub(f32x4.sub(v128.load(data, 2 * STEP), near), log), d = f32x4.sub(f32x4.sub(v128.load(data, 3 * STEP), near), log);
+  const a = f32x4.sub(f32x4.sub(v128.load(data), near), log), b = f32x4.sub(f32x4.sub(v128.load(data, 16), near), log);
+  const c = f32x4.sub(f32x4.sub(v128.load(data, 32), near), log), d = f32x4.sub(f32x4.sub(v128.load(data, 48), near), log);
   tileOut(row0, row1, row2, row3, a, b, c, d, cols);
 }
 
 /** Rows in; elements, one row a lane, out, and what follows from the maximum. */
-function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
+function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usize, first: usize, apart: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
-    let data = first;
+  const nothing = f32x4.splat(NOTHING);
+  let far = f32x4.splat(0), slot = slots, group = first;
+  for (let row = 0; row < rows; row += GROUP_ROWS, slot += SLOT_BYTES, group += apart) {
+    let data = group;
     let row0 = src + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    let max = f32x4.splat(-Infinity);
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
+    let max = nothing;
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
       max = tileIn(row0, row1, row2, row3, data, 4, max);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
     if (lastCols == 1) max = tileIn(row0, row1, row2, row3, data, 1, max);
     else if (lastCols == 2) max = tileIn(row0, row1, row2, row3, data, 2, max);
     else if (lastCols == 3) max = tileIn(row0, row1, row2, row3, data, 3, max);
-    if (operation == FROM_STATS) max = v128.load(slots, MAX);
-    beginSlot(slots, max);
-    findShiftsOf(slots, max);
-    if (v128.any_true(farLanes(max))) settleGroup(first, cols, STEP, slots);
+    if (operation == FROM_STATS) max = v128.load(slot, MAX);
+    if (isLogarithmic(operation)) beginSlot(slot, max); // the sum of terms begins by itself
+    else v128.store(slot, max, MAX);
+    findShiftsOf(slot, max);
+    far = v128.or(far, farLanes(max));
   }
+  if (v128.any_true(far)) settle(first, cols, apart, slots, (rows + 3) >> 2);
 }
 
 /** Terms in; probabilities out, as rows. */
-function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
-  const upperBits = UPPER_BITS, up = UP, down = DOWN;
+function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, apart: usize, slots: usize): void {
+  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
   const lastCols = cols & 3;
-  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += apart) {
     let data = first;
     const upper = v128.load(slots, UPPER), lower = v128.load(slots, LOWER);
     let row0 = dst + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
       probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
@@ -164,16 +168,16 @@ function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, fir
 }
 
 /** Logits in; log-probabilities out, as rows. */
-function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, slots: usize): void {
+function writeLogs(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, apart: usize, slots: usize): void {
   const lastCols = cols & 3;
-  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += 16) {
+  for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += apart) {
     let data = first;
     const near = v128.load(slots, NEAR), log = v128.load(slots, LOG);
     let row0 = dst + <usize>firstOf(row, rows) * stride;
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 4 * STEP) {
+    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
       logsOut(row0, row1, row2, row3, data, near, log, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }

@@ -7,7 +7,7 @@ import {
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";
 import { LOG_SUM_EXP } from "./operation";
-import { narrowed, storeFactors, upperHalf } from "./sum";
+import { narrowed, upperHalf } from "./sum";
 
 /** The largest element; −∞ before any, NaN where that is infinite and a NaN beside it. */
 export const MAX: usize = 0;
@@ -56,18 +56,12 @@ export function findShiftsOf(slot: usize, max: v128): void {
   v128.store(slot, magicOf(exponent), MAGIC);
 }
 
-/** From the sum of the terms to what they are to be multiplied by. */
-// @ts-ignore: decorator
-@inline
-export function findFactorsOf(slot: usize): void {
-  storeFactors(slot + UPPER, v128.load(slot, SUM), v128.load(slot, SUM_LOWER), v128.load(slot, LARGEST), ONE);
-}
-
 /** The largest term, from the maximum of rows near zero. */
 export function expOfMax(slot: usize): v128 {
   return exp(
     v128.load(slot, NEAR), v128.load(slot, LOWEST), v128.load(slot, MAGIC),
-    LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
+    f32x4.splat(LOG2E), f32x4.splat(LN2_UPPER), f32x4.splat(LN2_LOWER),
+    f32x4.splat(Q2), f32x4.splat(Q3), f32x4.splat(Q4), f32x4.splat(Q5), f32x4.splat(Q6), f32x4.splat(ONE),
   );
 }
 

@@ -6,9 +6,12 @@
 // longer rows hand it on after that many (to float64, or to two float32: lanes.ts). This costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
-import { UPPER_BITS, oneLess } from "./exp";
+import { oneLess } from "./exp";
 
-export const START: f32 = 2;
+// Globals, for the reason that exp.ts gives.
+export let START: f32 = 2;
+export let LEAST_COUNT: f32 = 2;
+export let CLOSE: f32 = 1 / 4194304.0; // 2⁻²²: four roundings
 
 /** What `sum + term`, rounded to `next`, has lost. */
 // @ts-ignore: decorator
@@ -35,8 +38,8 @@ export function lostOfTwo(a: v128, b: v128, sum: v128): v128 {
 /** The sums in lanes 0 and 1, in float64. */
 // @ts-ignore: decorator
 @inline
-export function total(sum: v128, losses: v128): v128 {
-  return f64x2.add(f64x2.sub(f64x2.promote_low_f32x4(sum), f64x2.splat(START)), f64x2.promote_low_f32x4(losses));
+export function total(sum: v128, losses: v128, start: v128): v128 {
+  return f64x2.add(f64x2.sub(f64x2.promote_low_f32x4(sum), start), f64x2.promote_low_f32x4(losses));
 }
 
 /** Two float64 pairs → four float32, rounded to nearest. */
@@ -47,16 +50,16 @@ export function narrowed(a: v128, b: v128): v128 {
 }
 
 /**
- * Whether some row may be k > 1 equal terms and nothing else that counts: its sum is then k times its largest term. A coarse test,
- * in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle. (Rows of
- * U(−100, 0) often have one: 10 columns of those took 1.6 times as long as ordinary ones.)
+ * A mask of the rows that may be k > 1 equal terms and nothing else that counts: the sum is then k times the largest term. A coarse
+ * test, in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle. (Rows
+ * of U(−100, 0) often have one: 10 columns of those took 1.6 times as long as ordinary ones.)
  */
 // @ts-ignore: decorator
 @inline
-function mayBeEqual(sum: v128, largest: v128): bool {
-  const count = f32x4.pmax(f32x4.nearest(f32x4.div(sum, largest)), f32x4.splat(2));
+export function equalLanes(sum: v128, largest: v128, leastCount: v128, close: v128): v128 {
+  const count = f32x4.pmax(f32x4.nearest(f32x4.div(sum, largest)), leastCount);
   const off = f32x4.abs(f32x4.sub(sum, f32x4.mul(count, largest)));
-  return v128.any_true(f32x4.lt(off, f32x4.mul(sum, f32x4.splat(1 / 4194304.0)))); // 2⁻²²: four roundings
+  return f32x4.lt(off, f32x4.mul(sum, close));
 }
 
 /**
@@ -92,25 +95,26 @@ function lowerOf(sum: v128, sum01: v128, sum23: v128): v128 {
 }
 
 /**
- * From the sums of four rows, each in two float32, and their largest terms, to what the terms are to be multiplied by: 1/divisor
- * in the two parts that `timesDouble` wants, written to `at` and 16 bytes on. In float32 throughout, since four rows in
- * float64 are two vectors: with what DESIGN.md lists beside it, 4 % off at 10 columns, nothing at 2.
+ * From the sums of four rows, each in two float32, to what the terms are to be multiplied by: 1/divisor in the two parts that
+ * `timesDouble` wants, written to `at` and 16 bytes on. In float32 throughout, since four rows in float64 are two vectors: with
+ * what DESIGN.md lists beside it, 4 % off at 10 columns, nothing at 2.
  */
 // @ts-ignore: decorator
 @inline
-export function storeFactors(at: usize, high: v128, low: v128, largest: v128, one: v128): void {
-  let sum = f32x4.add(high, low), rest = lost(high, sum, low);
-  if (mayBeEqual(sum, largest)) {
-    const sum01 = f64x2.add(f64x2.promote_low_f32x4(sum), f64x2.promote_low_f32x4(rest));
-    const sum23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(sum)), f64x2.promote_low_f32x4(upperHalf(rest)));
-    const divisor01 = divisor(sum01, f64x2.promote_low_f32x4(largest));
-    const divisor23 = divisor(sum23, f64x2.promote_low_f32x4(upperHalf(largest)));
-    sum = narrowed(divisor01, divisor23);
-    rest = lowerOf(sum, divisor01, divisor23);
-  }
-  const inverse = f32x4.div(one, sum), upper = v128.and(inverse, UPPER_BITS);
+export function storeFactors(at: usize, sum: v128, rest: v128, one: v128, upperBits: v128): void {
+  const inverse = f32x4.div(one, sum), upper = v128.and(inverse, upperBits);
   // The second part is (1 − divisor·upper)/divisor.
-  const left = f32x4.sub(oneLess(sum, upper, one), f32x4.mul(rest, upper));
+  const left = f32x4.sub(oneLess(sum, upper, one, upperBits), f32x4.mul(rest, upper));
   v128.store(at, upper);
   v128.store(at, f32x4.mul(left, inverse), 16);
+}
+
+/** The same where some may be equal terms. Those that are not come out with the same bits. */
+export function storeNudgedFactors(at: usize, sum: v128, rest: v128, largest: v128, one: v128, upperBits: v128): void {
+  const sum01 = f64x2.add(f64x2.promote_low_f32x4(sum), f64x2.promote_low_f32x4(rest));
+  const sum23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(sum)), f64x2.promote_low_f32x4(upperHalf(rest)));
+  const divisor01 = divisor(sum01, f64x2.promote_low_f32x4(largest));
+  const divisor23 = divisor(sum23, f64x2.promote_low_f32x4(upperHalf(largest)));
+  const nudged = narrowed(divisor01, divisor23);
+  storeFactors(at, nudged, lowerOf(nudged, divisor01, divisor23), one, upperBits);
 }

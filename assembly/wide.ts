@@ -9,7 +9,7 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
   exp, expm1, floored, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
-import { GROUP_ROWS, findResults, findShifts } from "./lanes";
+import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
@@ -17,6 +17,7 @@ import {
   beginSlot, expOfMax, storeValues,
 } from "./slot";
 import { START, lost, storeSums, total, upperHalf } from "./sum";
+import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
 const MAXIMA: usize = SLOT_BYTES;
@@ -102,30 +103,6 @@ export function beginWide(slots: usize, rows: i32): void {
   }
 }
 
-const BLOCK_BYTES: usize = 64;
-/** How much of a row is added up in float32 and its losses (64 terms a lane) before float64 takes over: see sum.ts. */
-const FLUSHED_BYTES: usize = 1024;
-
-/** The last 1 to 3 elements of a row; the missing ones are −∞, whose exp is 0, if not `filler`. `bytes` is 4, 8 or 12. */
-// @ts-ignore: decorator
-@inline
-export function loadTail(src: usize, bytes: usize, filler: f32 = -Infinity): v128 {
-  const fill = f32x4.splat(filler);
-  if (bytes == 4) return v128.load32_lane(src, fill, 0);
-  const two = v128.load64_lane(src, fill, 0);
-  return bytes == 8 ? two : v128.load32_lane(src, two, 2, 8);
-}
-
-// @ts-ignore: decorator
-@inline
-export function storeTail(dst: usize, v: v128, bytes: usize): void {
-  if (bytes == 4) v128.store32_lane(dst, v, 0);
-  else {
-    v128.store64_lane(dst, v, 0);
-    if (bytes == 12) v128.store32_lane(dst, v, 2, 8);
-  }
-}
-
 /** Pass 1. A NaN is passed over (it reaches the sum instead). */
 export function findMaxima(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
   for (let row = 0; row < rows; row++, src += stride) {
@@ -175,8 +152,9 @@ function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
   nextSrc: usize, nextRows: i32, nextSlots: usize,
 ): void {
-  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
-  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
+  const start = f32x4.splat(START), start64 = f64x2.splat(START);
 
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
@@ -190,7 +168,7 @@ function sumTerms(
     const end = at + (<usize>cols << 2);
     while (at < end) {
       const stop = min(at + FLUSHED_BYTES, end);
-      let sum = f32x4.splat(START), losses = f32x4.splat(0);
+      let sum = start, losses = f32x4.splat(0);
       for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES, to += BLOCK_BYTES) {
         if (looksAhead) {
           max = f32x4.pmax(max, v128.load(ahead));
@@ -240,8 +218,8 @@ function sumTerms(
         losses = f32x4.add(losses, lost(sum, next, e));
         sum = next;
       }
-      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses)), TOTALS_01);
-      const upperTotal = total(upperHalf(sum), upperHalf(losses));
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses, start64)), TOTALS_01);
+      const upperTotal = total(upperHalf(sum), upperHalf(losses), start64);
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), upperTotal), TOTALS_23);
     }
     if (looksAhead) v128.store(nextVector, max, MAXIMA);
@@ -250,8 +228,8 @@ function sumTerms(
 
 /** Adds up the terms of all elements but the largest, and counts those. */
 function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
-  const log2e = LOG2E, ln2Upper = LN2_UPPER, ln2Lower = LN2_LOWER, one = ONE;
-  const q2 = Q2, q3 = Q3, q4 = Q4, q5 = Q5, q6 = Q6;
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   for (let row = 0; row < rows; row++, src += stride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
     if (abs(load<f32>(lane, MAX)) == Infinity) markNaN(src, cols, lane);
@@ -338,7 +316,7 @@ function subtract(
 
 /** The terms at `dst`, times the rows' factors. */
 function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
-  const upperBits = UPPER_BITS, up = UP, down = DOWN;
+  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
   for (let row = 0; row < rows; row++, dst += stride) {
     const lane = laneOf(slots, row);
     const upper = v128.load32_splat(lane, UPPER), lower = v128.load32_splat(lane, LOWER);

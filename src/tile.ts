@@ -28,7 +28,7 @@ export interface Tile {
 export function roomFor({ operation, changes }: Call, scratchBytes: number): number {
   const second = isGradient(operation) || changes?.bias !== undefined ? 4 : 0;
   const mask = changes?.mask === undefined ? 0 : 1;
-  return Math.floor(scratchBytes / (4 + second + mask)) & ~7;
+  return Math.floor(scratchBytes / (4 + second + mask)) & ~3;
 }
 
 /** Where gradients, or biases, are. */
@@ -96,7 +96,7 @@ function load({ region }: Tile, at: number, array: Stored, format: Format, runs:
     copyRunsIn(array as Float32Array, runs, floats, at >>> 2);
     return;
   }
-  const count = (runs.length * runs.times + 7) & ~7;
+  const count = (runs.length * runs.times + 3) & ~3;
   const upper = at + 2 * count; // widened in place: what is written has been read
   copyRunsIn(array as Uint16Array, runs, halves, upper >>> 1);
   kernel.widen(format, upper, at, count);

@@ -74,6 +74,8 @@ function dataSegments(bytes: Uint8Array): [start: number, end: number][] {
   return [];
 }
 
+const sources = readdirSync(new URL("assembly/", ROOT)).filter((file) => file.endsWith(".ts"));
+
 describe("binaries", () => {
   /** What src/wasm.ts says that the kernel exports; NARROW_COLS is for tests and benches. */
   const [declared] = /export interface Kernel \{[\s\S]*?\n\}/.exec(textOf("src/wasm.ts"))!;
@@ -82,8 +84,8 @@ describe("binaries", () => {
     kind: value === undefined ? "function" : "global",
   }));
   names.push({ name: "NARROW_COLS", kind: "global" });
-  const constants = ["exp", "log"].flatMap((file) =>
-    Array.from(textOf(`assembly/${file}.ts`).matchAll(/^export let (\w+): v128/gm), ([, name]) => name!),
+  const constants = sources.flatMap((file) =>
+    Array.from(textOf(`assembly/${file}`).matchAll(/^export let (\w+):/gm), ([, name]) => name!),
   );
   names.push(...constants.map((name) => ({ name, kind: "global" })));
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
@@ -169,17 +171,21 @@ const { WORK } = memory;
 const DATA = 49152;
 
 // What the parts of the kernel take of the work area: what is known about 32 rows, and some of their elements.
-const SLOTS_BYTES = memory.WORK_BYTES - 4 * memory.HELD;
+const SLOTS_BYTES = 1536;
 const ROWS_BYTES = memory.ROWS_WORK_BYTES;
+/** From one group of four rows to the next: an odd number of cache lines. */
+const apart = (cols: number) => 64 * (Math.ceil(cols / 4) | 1);
 /** Of rows side by side: of two arrays, if those are both read, half as much of each. */
-const piecesBytes = (cols: number, arrays = 1) =>
-  SLOTS_BYTES + ((32 * 4 * 128) / arrays) * (arrays - 1) + 32 * 4 * Math.min(cols, 128 / arrays);
+const piecesBytes = (cols: number, arrays = 1) => {
+  const most = 128 / arrays;
+  return SLOTS_BYTES + (8 * arrays - 1) * (16 * most + 64) + 16 * Math.min(cols, most);
+};
 const columnsBytes = (rows: number, cols: number) =>
-  Math.min(SLOTS_BYTES + 4 * Math.min(32, Math.ceil(rows / 4) * 4) * cols, memory.WORK_BYTES);
+  Math.min(SLOTS_BYTES + Math.min(8, Math.ceil(rows / 4)) * apart(cols), memory.WORK_BYTES);
 
 test("rows that come in pieces: each strip of 32 has room, and so have as many as the tables", () => {
   const { STRIP_ROWS, STRIP_WORK_BYTES, TABLE_ROWS, WORK_BYTES } = memory;
-  for (const arrays of [1, 2]) expect(STRIP_WORK_BYTES).toBe(piecesBytes(128, arrays));
+  for (const arrays of [1, 2]) expect(STRIP_WORK_BYTES).toBeGreaterThanOrEqual(piecesBytes(128, arrays));
   expect((TABLE_ROWS / STRIP_ROWS) * STRIP_WORK_BYTES).toBeLessThanOrEqual(WORK_BYTES);
 });
 
@@ -208,7 +214,6 @@ describe("the debug build's assertions", () => {
     "columns: work must be aligned to 16 bytes": (kernel) => columns(kernel, 2, 2, 2, WORK + 8),
     "columns: four rows must fit into the work area": (kernel) => columns(kernel, 1, memory.HELD / 4 + 1, 1),
   };
-  const sources = readdirSync(new URL("assembly/", ROOT)).filter((file) => file.endsWith(".ts"));
   const messages = sources.flatMap((file) =>
     Array.from(textOf(`assembly/${file}`).matchAll(/\bassert\([^"]*"([^"]*)"/g), ([, message]) => message!),
   );
@@ -660,7 +665,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
         check({
           ...gradientRowsTask(1, cols, 0),
           run: ({ out, grad, dst, work }, kernel) => {
-            kernel.beginWide(work, 1);
+            kernel.begin(work, 1);
             kernel.sumGradient(form, out!, grad!, cols, work);
             kernel.finishGradient(form, out!, grad!, dst!, cols, work);
           },
@@ -722,8 +727,10 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
         const keeps = inRange && (mask === undefined || mask[maskIsFull ? position : index] !== 0);
         return changed(x, heats?.[row], bias?.[biasIsFull ? position : index], keeps);
       });
-      const over = -minors & 3; // what is read by fours is read beyond the last major
-      const moving = (isFull: boolean) => (isFull || rowsAreMajor ? over : 0);
+      // What is read by fours is read beyond the last major, or beyond the block where all of it is one line.
+      const over = -minors & 3;
+      const overAll = -(majors * minors) & 3;
+      const shared = rowsAreMajor ? over : 0;
       const beside = rowsAreMajor ? 0 : over;
       return {
         title: `seed ${seed}: ${majors} × ${minors}, rows are ${rowsAreMajor ? "major" : "minor"}`,
@@ -736,13 +743,13 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
         },
         outputs: { changed: at },
         slack: {
-          at: 4 * over,
-          changed: 4 * over,
+          at: 4 * Math.max(over, overAll),
+          changed: 4 * Math.max(over, overAll),
           heats: 8 * beside,
           starts: 4 * beside,
           ends: 4 * beside,
-          bias: 4 * moving(biasIsFull),
-          mask: moving(maskIsFull),
+          bias: 4 * (biasIsFull ? (heats ? over : overAll) : shared),
+          mask: maskIsFull ? overAll : shared,
         },
         workBytes: 0,
         run: (where, kernel) =>
@@ -783,9 +790,9 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     ["float16", FLOAT16],
     ["bfloat16", BFLOAT16],
   ] as const)("widen and round, %s", (dtype, format) => {
-    test("eights that end where memory ends, and in place", () => {
+    test("fours that end where memory ends, and in place", () => {
       const random = randomFrom(format);
-      for (let count = 8; count <= 80; count += 8) {
+      for (let count = 4; count <= 80; count += 4) {
         // Normal numbers of both formats: their bits are those of float32, shifted, the exponent less its other bias.
         const wide = Float32Array.from(
           { length: count },
@@ -823,20 +830,20 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       }
     });
 
-    test("counts that are no multiple of eight are rounded up", () => {
+    test("counts that are no multiple of four are rounded up", () => {
       for (let count = 1; count < 24; count++) {
-        const eights = Math.ceil(count / 8) * 8;
+        const fours = Math.ceil(count / 4) * 4;
         check({
           title: `${count}`,
-          inputs: { src: new Uint16Array(eights) },
-          outputs: { dst: new Float32Array(eights) },
+          inputs: { src: new Uint16Array(fours) },
+          outputs: { dst: new Float32Array(fours) },
           workBytes: 0,
           run: ({ src, dst }, kernel) => kernel.widen(format, src!, dst!, count),
         });
         check({
           title: `${count}`,
-          inputs: { src: new Float32Array(eights) },
-          outputs: { dst: new Uint16Array(eights) },
+          inputs: { src: new Float32Array(fours) },
+          outputs: { dst: new Uint16Array(fours) },
           workBytes: 0,
           run: ({ src, dst }, kernel) => kernel.round(format, src!, dst!, count),
         });
