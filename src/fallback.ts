@@ -55,6 +55,10 @@ function rowByRow({ input, out, rows, cols }: Call): void {
     for (let start = 0; start < end; start += cols) reference.softmaxOfTwo(from, to, start);
     return;
   }
+  if (cols === 3) {
+    for (let start = 0; start < end; start += cols) reference.softmaxOfThree(from, to, start);
+    return;
+  }
   const terms = reference.termsFor(cols);
   for (let start = 0; start < end; start += cols) reference.softmax(from, to, start, start + cols, terms);
 }

@@ -43,13 +43,13 @@ const ROWS: readonly (readonly [title: string, input: readonly number[], output:
 const VALUES = [0, 1, 5, 88, -88, 1e8, -1e30, 1e36, 255.9, 256];
 
 onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
-  describe("each alone, and between others, at every width up to 66", () => {
+  describe("each alone, and between others, at every width up to 102", () => {
     test.each(ROWS)("%s", (_, input, output) => {
       expect(engine.softmax(Float32Array.from(input))).toEqualBitForBit(Float32Array.from(output));
 
       // Wider: filled up with −∞, which changes nothing. In a batch: it does nothing to the others, nor they to it.
       const random = randomFrom(7);
-      for (let cols = input.length; cols <= 66; cols++) {
+      for (let cols = input.length; cols <= 102; cols++) {
         const ordinary = logits(random, 9 * cols, DISTRIBUTIONS[1]!);
         const batch = ordinary.slice();
         const row = integer(random, 0, 8);
@@ -64,7 +64,9 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
 
   test("a NaN or +∞ in any position makes its row NaN, and no other", () => {
     const random = randomFrom(8);
-    const widths = Array.from({ length: 20 }, (_, i) => i + 1).concat([31, 32, 33, 34, 47, 48, 49, 63, 64, 65, 130]);
+    const widths = Array.from({ length: 20 }, (_, i) => i + 1).concat([
+      31, 32, 33, 34, 47, 48, 49, 63, 64, 65, 99, 100, 101, 130,
+    ]);
     for (const cols of widths)
       for (let position = 0; position < cols; position++) {
         const batch = logits(random, 3 * cols, DISTRIBUTIONS[0]!);
@@ -74,15 +76,17 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
       }
   });
 
-  test("every pair of such values has, as a row of two columns, the bits that it has with a stride", () => {
+  test.each([2, 3])("all rows of %i such values have the bits that they have with a stride", (cols) => {
     const ends = [-0, 2, -Infinity, Infinity, NaN, MAX, -MAX, MIN, -MIN, -87.5, -103];
     const values = [...VALUES, ...ends];
-    const pairs = Float32Array.from(values.flatMap((a) => values.flatMap((b) => [a, b])));
-    const apart = new Float32Array(pairs.length * 2);
-    for (let i = 0; i < pairs.length; i++) apart[2 * i - (i % 2)] = pairs[i]!; // rows of two, two between them
-    const got = engine.softmax(apart, { cols: 2, rowStride: 4 });
-    expect(engine.softmax(pairs, { cols: 2 })).toEqualBitForBit(got);
-    expect(engine.softmax(pairs, { cols: 2, out: pairs }), "in place").toEqualBitForBit(got);
+    const rows = Array.from({ length: values.length ** cols }, (_, i) =>
+      Array.from({ length: cols }, (_, col) => values[Math.floor(i / values.length ** col) % values.length]!),
+    );
+    const packed = Float32Array.from(rows.flat());
+    const apart = Float32Array.from(rows.flatMap((row) => [...row, 7]));
+    const got = engine.softmax(apart, { cols, rowStride: cols + 1 });
+    expect(engine.softmax(packed, { cols })).toEqualBitForBit(got);
+    expect(engine.softmax(packed, { cols, out: packed }), "in place").toEqualBitForBit(got);
   });
 
   test("0 rows, 0 columns", () => {
