@@ -516,7 +516,11 @@ function checkChanges(
   if (lengths !== undefined) {
     checkKind(what, "lengths", lengths, "Uint32Array", "Int32Array");
     exactLength(what, "lengths", lengths as Uint32Array, rows);
-    for (let row = 0; row < rows; row++) checkCount(what, `lengths[${row}]`, (lengths as Uint32Array)[row], 0, cols);
+    for (let row = 0; row < rows; row++) {
+      const length = (lengths as Uint32Array)[row]!;
+      // The name takes longer to make than a row of ten, so it is made for an error only.
+      if (!(length >= 0 && length <= cols)) checkCount(what, `lengths[${row}]`, length, 0, cols);
+    }
   }
   let offset: number | undefined;
   if (causal !== undefined) {
@@ -538,12 +542,13 @@ function checkChanges(
 function checkTemperature(what: string, operation: Operation, temperature: unknown, rows: number): void {
   const freezes = operation === SOFTMAX || operation === LOG_SOFTMAX; // statistics have no limit at 0
   const least = freezes ? "a finite number, not below 0" : "a finite number above 0";
-  const check = (name: string, value: number) => {
-    if (!(value >= 0 && value < Infinity) || (value === 0 && !freezes))
-      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
+  const check = (value: number, row?: number) => {
+    if (value >= 0 && value < Infinity && (value !== 0 || freezes)) return;
+    const name = row === undefined ? "temperature" : `temperature[${row}]`;
+    fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
   };
   if (typeof temperature === "number") {
-    check("temperature", temperature);
+    check(temperature);
     return;
   }
   if (kindOf(temperature) !== "Float32Array")
@@ -553,7 +558,7 @@ function checkTemperature(what: string, operation: Operation, temperature: unkno
       `${what}: "temperature" expected a number or a Float32Array, got ${named(temperature)}`,
     );
   exactLength(what, "temperature", temperature as Float32Array, rows);
-  for (let row = 0; row < rows; row++) check(`temperature[${row}]`, (temperature as Float32Array)[row]!);
+  for (let row = 0; row < rows; row++) check((temperature as Float32Array)[row]!, row);
 }
 
 /** Whether an array has an element for each of the input's, rather than for each of a row. */
