@@ -2,8 +2,8 @@
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
-import { BATCH_GROUPS, SLOTS_BYTES, apartBy } from "./lanes";
-import { narrow } from "./narrow";
+import { BATCH_GROUPS, apartBy } from "./lanes";
+import { NARROW_SLOTS_BYTES, narrow } from "./narrow";
 import { isValue } from "./operation";
 import { wide } from "./wide";
 
@@ -41,7 +41,7 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 export const NARROW_COLS: i32 = 100;
 
 /** What `work` must hold, in bytes: the most that any function here needs. */
-export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, SLOTS_BYTES + BATCH_GROUPS * <i32>apartBy(NARROW_COLS));
+export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, NARROW_SLOTS_BYTES + BATCH_GROUPS * <i32>apartBy(NARROW_COLS));
 
 /**
  * An operation (operation.ts) on each of `rows` rows of `cols` float32, from `src` to `dst`; a row begins `srcStride` bytes after

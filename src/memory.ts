@@ -13,10 +13,10 @@ import { type Kernel, webAssembly } from "./wasm.js";
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const HELD = 1048576;
-/** What the kernel's WORK_BYTES asks for: those, and what is known about 32 rows. */
-export const WORK_BYTES: number = 4 * HELD + 2560;
+/** What the kernel's WORK_BYTES asks for: those, and what is known about 256 rows. */
+export const WORK_BYTES: number = 4 * HELD + 13312;
 /** What rows along the last axis take of it. */
-export const ROWS_WORK_BYTES = 14336;
+export const ROWS_WORK_BYTES = 18432;
 /** How many rows side by side go through the kernel at once, and what they take where they come in pieces. */
 export const STRIP_ROWS = 32;
 export const STRIP_WORK_BYTES = 18944;
@@ -33,7 +33,7 @@ export const ENDS: number = STARTS + 4 * TABLE_ROWS;
  * Not a multiple of 4096 from the start of a page, where most large arrays begin: copies between places that are the same
  * distance from a page take 30 % longer.
  */
-export const DATA: number = ENDS + 4 * TABLE_ROWS + 512;
+export const DATA: number = ENDS + 4 * TABLE_ROWS + 2048;
 /** After the scratch block, so that the kernel may read on. */
 const BEYOND = 64;
 const PAGE_BYTES = 65536;

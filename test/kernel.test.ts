@@ -181,7 +181,7 @@ const piecesBytes = (cols: number, arrays = 1) => {
   return SLOTS_BYTES + (8 * arrays - 1) * (16 * most + 64) + 16 * Math.min(cols, most);
 };
 const columnsBytes = (rows: number, cols: number) =>
-  Math.min(SLOTS_BYTES + Math.min(8, Math.ceil(rows / 4)) * apart(cols), memory.WORK_BYTES);
+  Math.min(8 * SLOTS_BYTES + Math.min(64, Math.ceil(rows / 4)) * apart(cols), memory.WORK_BYTES);
 
 test("rows that come in pieces: each strip of 32 has room, and so have as many as the tables", () => {
   const { STRIP_ROWS, STRIP_WORK_BYTES, TABLE_ROWS, WORK_BYTES } = memory;
@@ -532,6 +532,15 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       [1, 262_144, 2], // of 4
     ])("longer than 32 of them fit into the work area: %i × %i × %i", (outer, cols, inner) => {
       check(columnsTask(title, operation, outer, cols, inner, 0), large);
+    });
+
+    test.each([
+      [2, 17, 600], // in batches of 256 rows, 256 and 88
+      [1, 33, 513], // of 256, 256 and 1
+      [1, 600, 512], // of 192, 192 and 128
+      [1, 1900, 545], // of 64, the last of 33
+    ])("many side by side, in batches of several blocks: %i × %i × %i", (outer, cols, inner) => {
+      for (const gap of [0, 5]) check(columnsTask(title, operation, outer, cols, inner, gap), large);
     });
 
     test("what lies between is neither read nor written", () => {
