@@ -38,7 +38,9 @@ writeTable();
 await writeChart();
 
 function newest() {
-  const full = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => /\d\.json$/.test(name)) : [];
+  const names = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.endsWith(".json")) : [];
+  const isFull = ({ quick, grid, operations }) => !quick && grid !== undefined && operations !== undefined;
+  const full = names.filter((name) => isFull(JSON.parse(readFileSync(new URL(name, FOLDER), "utf8"))));
   if (full.length === 0) throw new Error("bench/record/ has no full record: npm run bench");
   return new URL(full.sort().at(-1), FOLDER);
 }
