@@ -20,7 +20,6 @@ export const LONGEST: i32 = ROOM / GROUP_ROWS;
 export const PIECE: i32 = 128;
 const PIECE_APART: usize = 16 * PIECE + 64;
 
-
 // Of many neighbours, a batch takes more than 32, as far as the L2 cache holds them, and reads and writes RUN elements of each 32 in turn.
 // What follows each other in time then lies in fewer pages of memory. From memory, `relaxed`, Node 24: 100 × 16,384 25 % off, 21 × 16,384
 // 15 %, 500 × 2048 12 %, 1000 × 4096 6 %; nothing or less with fewer neighbours, or rows that are no longer than a run.
@@ -55,7 +54,7 @@ export function findStarts(row: i32, count: i32, cols: i32, inner: i32, stride: 
   }
 }
 
-/** The most rows of a batch: four or more that the work area holds, up to a block of 32; or several blocks. */
+/** The most rows of a batch: as many as the work area holds, by fours, up to a block of 32; or several blocks. */
 function mostRows(cols: i32, inner: i32): i32 {
   const rows = min((ROOM / cols) & ~3, BATCH_ROWS);
   return inner < MANY || cols <= RUN ? rows : max(rows, min((BLOCKS_ROOM / cols) & -BATCH_ROWS, MOST_BLOCKS * BATCH_ROWS));

@@ -720,7 +720,9 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       const first = integer(random, 0, 5);
       const heats = random() < 0.5 ? undefined : Float64Array.from({ length: rows }, () => Math.fround(random() + 0.1));
       const ranged = random() < 0.5;
-      const starts = Int32Array.from({ length: rows }, () => integer(random, 0, length / 2));
+      const starts = Int32Array.from({ length: rows }, () =>
+        integer(random, 0, random() < 0.5 ? length / 2 : length + 8),
+      );
       const ends = Int32Array.from({ length: rows }, () => integer(random, 0, length + 8));
       const biasIsFull = random() < 0.5;
       const bias = random() < 0.5 ? undefined : normals(seed + 1, biasIsFull ? rows * length : length);

@@ -29,4 +29,20 @@ onEveryBackend(`shapes ${WITH_SEED}`, (engine, name) => {
       expect(distance, `ULP from the fallback, ${rows} × ${cols}`).toBeLessThanOrEqual(4);
     });
   });
+
+  // Of any other maximum, what the largest element comes to would overflow.
+  test("the largest element counts wherever it is", () => {
+    const rows = 17;
+    for (let cols = 97; cols <= 134; cols++)
+      for (let first = 0; first < cols; first += rows) {
+        const input = new Float32Array(rows * cols);
+        const expected = new Float32Array(rows * cols);
+        for (let row = 0; row < rows; row++) {
+          const position = row * cols + ((first + row) % cols);
+          input[position] = 250;
+          expected[position] = 1;
+        }
+        expect(engine.softmax(input, { cols }), `${cols} columns, from ${first} on`).toEqualBitForBit(expected);
+      }
+  });
 });

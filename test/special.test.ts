@@ -112,6 +112,18 @@ onEveryBackend(`special rows ${WITH_SEED}`, (engine, name) => {
     }
   });
 
+  test("so does a row of equal elements beside others, in any place of a batch", () => {
+    const [cols, rows] = [4095, 40];
+    const random = randomFrom(10);
+    for (const row of [0, 3, 4, 17, 31, 32, 39]) {
+      const batch = logits(random, rows * cols, DISTRIBUTIONS[0]!);
+      for (let col = 0; col < cols; col++) batch[col * rows + row] = 5;
+      const got = engine.softmax(batch, { shape: [cols, rows], axis: 0 });
+      const share = got.filter((_, i) => i % rows === row);
+      expect(share, `row ${row}`).toEqualBitForBit(new Float32Array(cols).fill(1 / cols));
+    }
+  });
+
   test.each(VALUES)("n elements of %d along another axis", (value) => {
     for (const n of [1, 2, 3, 63, 64, 65, 100, 127, 129, 4093, 4095, 4097, 33_000]) {
       const got = engine.softmax(new Float32Array(5 * n).fill(value), { shape: [n, 5], axis: 0 });

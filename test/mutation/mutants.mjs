@@ -264,7 +264,7 @@ export const MUTANTS = [
       text: "i32x4.lt_s(here, v128.load(to))", replacement: "i32x4.le_s(here, v128.load(to))" },
     { mistake: "ranges side by side begin anew with every piece", suites: ["logits"],
       text: "from, to, first + major)", replacement: "from, to, major)" },
-    { mistake: "ranges along the row begin anew with every piece", suites: ["logits"],
+    { mistake: "ranges along the row begin anew with every piece", suites: ["kernel"],
       text: "load<i32>(from + index) - first", replacement: "load<i32>(from + index)" },
     { mistake: "a range that ended in an earlier piece drops what lies before this one", suites: ["logits", "kernel"],
       text: "max(load<i32>(to + index) - first, 0)", replacement: "load<i32>(to + index) - first" },
