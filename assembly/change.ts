@@ -1,6 +1,6 @@
 // What options do to the logits before any operation, in the cache, a block at a time: logit ← fround(logit / temperature + bias),
 // and −∞ where it is dropped. A loop for each option: one loop for all took 0.7 to 1.9 ns per element, whatever was asked for; these
-// take 0.1 to 0.3 each, temperatures 0.8.
+// take 0.1 to 0.3 each, temperatures 0.7.
 
 import { NOTHING } from "./exp";
 import { narrowed, upperHalf } from "./sum";

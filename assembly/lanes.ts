@@ -49,7 +49,7 @@ export function settle(data: usize, cols: i32, apart: usize, slots: usize, group
     if (v128.any_true(v128.load(slots, CENTRE))) settleGroup(data, cols, slots);
 }
 
-export function settleGroup(data: usize, cols: i32, slot: usize): void {
+function settleGroup(data: usize, cols: i32, slot: usize): void {
   const centre = v128.load(slot, CENTRE), end = data + (<usize>cols << 4);
   if (v128.any_true(infiniteLanes(centre))) markNaNs(data, end, slot);
   for (; data < end; data += 16) v128.store(data, f32x4.sub(v128.load(data), centre));

@@ -19,7 +19,7 @@ export const WORK_BYTES: number = 4 * HELD + 13312;
 export const ROWS_WORK_BYTES = 18432;
 /** How many rows side by side go through the kernel at once, and what they take where they come in pieces. */
 export const STRIP_ROWS = 32;
-export const STRIP_WORK_BYTES = 18944;
+export const STRIP_WORK_BYTES = 18880;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;

@@ -90,7 +90,7 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
   // log Σ is then as small as a float32 can be: a sum of all terms, 1 + tiny, would have lost it.
   test("dominated rows keep their small terms, at any distance from zero", () => {
     const random = randomFrom(2001);
-    for (const cols of [2, 3, 5, 65, 100, 101, 300])
+    for (const cols of [2, 3, 5, 64, 65, 100, 101, 300])
       for (const largest of [0, -0.3, 16.9, 88, -88, 255.9, -255.9, 256, -256, 1000, -4096, 1e6, -1e6]) {
         const input = new Float32Array(30 * cols);
         for (let row = 0; row < 30; row++) {
@@ -146,7 +146,7 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
 
   test("a NaN or +∞ in any position makes its row NaN, and no other", () => {
     const random = randomFrom(2004);
-    for (const cols of [1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 66, 99, 100, 101, 102, 103, 130])
+    for (const cols of [1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 66, 67, 99, 100, 101, 102, 103, 130])
       for (let position = 0; position < cols; position++)
         for (const special of [NaN, Infinity]) {
           const batch = logits(random, 3 * cols, DISTRIBUTIONS[0]!);
@@ -160,7 +160,7 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
   });
 
   test("a NaN in any position makes a NaN of an infinite maximum", () => {
-    for (const cols of [2, 3, 5, 8, 64, 65, 100, 101, 103, 130])
+    for (const cols of [2, 3, 5, 8, 63, 64, 65, 67, 100, 101, 103, 130])
       for (const fill of [-Infinity, Infinity])
         for (let position = 0; position < cols; position++) {
           const row = new Float32Array(cols).fill(fill);
