@@ -4,6 +4,7 @@
 
 import { NOTHING } from "./exp";
 import { narrowed, upperHalf } from "./sum";
+import { storeTail } from "./tail";
 
 /**
  * A block of `majors` × `minors` logits at `at`. The rows of the batch are its majors (they lie along the minors) or its
@@ -104,9 +105,5 @@ function drop(at: usize, count: i32): void {
 @inline
 function storeSome(at: usize, x: v128, left: i32): void {
   if (left >= 4) v128.store(at, x);
-  else {
-    v128.store32_lane(at, x, 0);
-    if (left > 1) v128.store32_lane(at, x, 1, 4);
-    if (left > 2) v128.store32_lane(at, x, 2, 8);
-  }
+  else storeTail(at, x, <usize>left << 2);
 }

@@ -6,7 +6,7 @@
 // Rows that the work area holds are read once and written once. Longer ones come in pieces: they are read twice, and their terms wait
 // at `dst`.
 
-import { UPPER_BITS, UP, DOWN, timesDouble } from "./exp";
+import { UPPER_BITS, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
@@ -227,29 +227,29 @@ export const AS_IT_IS: i32 = -1;
 /** An element out: of its term, the probability; of its logit, the log-probability. */
 // @ts-ignore: decorator
 @inline
-function resultOf(operation: i32, v: v128, slot: usize, upperBits: v128, up: v128, down: v128): v128 {
+function resultOf(operation: i32, v: v128, slot: usize, upperBits: v128, down: v128): v128 {
   if (operation == AS_IT_IS) return v;
   if (operation == LOG_SOFTMAX) return f32x4.sub(f32x4.sub(v, v128.load(slot, NEAR)), v128.load(slot, LOG));
-  return timesDouble(v, v128.load(slot, UPPER), v128.load(slot, LOWER), upperBits, up, down);
+  return timesDouble(v, v128.load(slot, UPPER), v128.load(slot, LOWER), upperBits, down);
 }
 
 // @ts-ignore: decorator
 @inline
-function batchOut(operation: i32, data: usize, apart: usize, dst: usize, slots: usize, upperBits: v128, up: v128, down: v128): void {
-  groupOut(operation, data, dst, slots, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 16, slots + 1 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 32, slots + 2 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 48, slots + 3 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 64, slots + 4 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 80, slots + 5 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 96, slots + 6 * SLOT_BYTES, upperBits, up, down);
-  groupOut(operation, data += apart, dst + 112, slots + 7 * SLOT_BYTES, upperBits, up, down);
+function batchOut(operation: i32, data: usize, apart: usize, dst: usize, slots: usize, upperBits: v128, down: v128): void {
+  groupOut(operation, data, dst, slots, upperBits, down);
+  groupOut(operation, data += apart, dst + 16, slots + 1 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 32, slots + 2 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 48, slots + 3 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 64, slots + 4 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 80, slots + 5 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 96, slots + 6 * SLOT_BYTES, upperBits, down);
+  groupOut(operation, data += apart, dst + 112, slots + 7 * SLOT_BYTES, upperBits, down);
 }
 
 // @ts-ignore: decorator
 @inline
-function groupOut(operation: i32, data: usize, dst: usize, slot: usize, upperBits: v128, up: v128, down: v128): void {
-  v128.store(dst, resultOf(operation, v128.load(data), slot, upperBits, up, down));
+function groupOut(operation: i32, data: usize, dst: usize, slot: usize, upperBits: v128, down: v128): void {
+  v128.store(dst, resultOf(operation, v128.load(data), slot, upperBits, down));
 }
 
 /** Results out, of what is at `data`: from element to element `step` bytes on, from group to group `apart`. */
@@ -257,36 +257,36 @@ export function scatter(
   operation: i32, dst: usize, count: i32, length: i32, stride: usize,
   data: usize, step: usize, apart: usize, slots: usize,
 ): void {
-  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
+  const upperBits = i32x4.splat(UPPER_BITS), down = f32x4.splat(DOWN);
   let end = data + <usize>length * step;
   if (isFull(count, slots)) {
     dst += startAt(slots, 0);
     if (operation == AS_IT_IS)
-      for (; data < end; data += step, dst += stride) batchOut(AS_IT_IS, data, apart, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(AS_IT_IS, data, apart, dst, slots, upperBits, down);
     else if (operation == LOG_SOFTMAX)
-      for (; data < end; data += step, dst += stride) batchOut(LOG_SOFTMAX, data, apart, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(LOG_SOFTMAX, data, apart, dst, slots, upperBits, down);
     else
-      for (; data < end; data += step, dst += stride) batchOut(SOFTMAX, data, apart, dst, slots, upperBits, up, down);
+      for (; data < end; data += step, dst += stride) batchOut(SOFTMAX, data, apart, dst, slots, upperBits, down);
     return;
   }
   for (let lane = 0; lane < count; lane += 4, slots += SLOT_BYTES, data += apart, end += apart) {
     let a = dst + startAt(slots, 0), b = dst + startAt(slots, 1), c = dst + startAt(slots, 2), d = dst + startAt(slots, 3);
     if (b == a + 4 && c == a + 8 && d == a + 12) {
       if (operation == AS_IT_IS)
-        for (let at = data; at < end; at += step, a += stride) groupOut(AS_IT_IS, at, a, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(AS_IT_IS, at, a, slots, upperBits, down);
       else if (operation == LOG_SOFTMAX)
-        for (let at = data; at < end; at += step, a += stride) groupOut(LOG_SOFTMAX, at, a, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(LOG_SOFTMAX, at, a, slots, upperBits, down);
       else
-        for (let at = data; at < end; at += step, a += stride) groupOut(SOFTMAX, at, a, slots, upperBits, up, down);
+        for (let at = data; at < end; at += step, a += stride) groupOut(SOFTMAX, at, a, slots, upperBits, down);
     } else if (b == a + 4 && d == c + 4)
       for (let at = data; at < end; at += step, a += stride, c += stride) {
-        const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);
+        const y = resultOf(operation, v128.load(at), slots, upperBits, down);
         v128.store64_lane(a, y, 0);
         v128.store64_lane(c, y, 1);
       }
     else
       for (let at = data; at < end; at += step) {
-        const y = resultOf(operation, v128.load(at), slots, upperBits, up, down);
+        const y = resultOf(operation, v128.load(at), slots, upperBits, down);
         v128.store32_lane(a, y, 0);
         v128.store32_lane(b, y, 1);
         v128.store32_lane(c, y, 2);

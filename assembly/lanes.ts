@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS,
-  exp, expm1, floored, mulAdd, rebuilt, reduced,
+  DOWN, HEIGHT, exp, expAbove, expm1, floored, kept, lowered, mulAdd, rebuilt, reduced,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
@@ -76,14 +76,14 @@ export function sum(operation: i32, data: usize, cols: i32, apart: usize, slots:
 function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
-  const start = f32x4.splat(START), none = f32x4.splat(0);
+  const start = f32x4.splat(START), none = f32x4.splat(0), down = f32x4.splat(DOWN);
 
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     let data = first;
     const end = data + (<usize>cols << 4);
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
-    const largest = exp(v128.load(slots, NEAR), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-    v128.store(slots, largest, LARGEST);
+    const largest = expAbove(v128.load(slots, NEAR), magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+    v128.store(slots, lowered(largest, down), LARGEST);
     let high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER), isFirst = begins;
     while (data < end) {
       const stop = min(data + FLUSHED_BYTES, end);
@@ -98,7 +98,8 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
         const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
         const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
         const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-        const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
+        const e0 = kept(rebuilt(w0, s0, one), x0, lowest), e1 = kept(rebuilt(w1, s1, one), x1, lowest);
+        const e2 = kept(rebuilt(w2, s2, one), x2, lowest), e3 = kept(rebuilt(w3, s3, one), x3, lowest);
         v128.store(data, e0);
         v128.store(data, e1, 16);
         v128.store(data, e2, 32);
@@ -117,7 +118,8 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
         losses = f32x4.add(losses, lost(sum, next, e));
         sum = next;
       }
-      sum = f32x4.sub(sum, start);
+      sum = lowered(f32x4.sub(sum, start), down);
+      losses = lowered(losses, down);
       if (isFirst) {
         high = sum;
         low = losses;
@@ -137,7 +139,7 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
 function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i32): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
-  const lift = f32x4.splat(LIFT), liftNatural = f32x4.splat(LIFT * 0.6931471805599453);
+  const lift = f32x4.splat(LIFT - HEIGHT), liftNatural = f32x4.splat(LIFT * 0.6931471805599453);
 
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     const max = v128.load(slots, NEAR);

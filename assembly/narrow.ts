@@ -1,6 +1,6 @@
 // Short rows: four rows at a time, transposed into lanes and back. The few operations per row are shared by four.
 
-import { NOTHING, UPPER_BITS, UP, DOWN, farLanes, timesDouble } from "./exp";
+import { NOTHING, UPPER_BITS, DOWN, farLanes, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
@@ -105,13 +105,13 @@ function tileOut(
 @inline
 function probabilitiesOut(
   row0: usize, row1: usize, row2: usize, row3: usize, data: usize,
-  upper: v128, lower: v128, upperBits: v128, up: v128, down: v128, cols: i32,
+  upper: v128, lower: v128, upperBits: v128, down: v128, cols: i32,
 ): void {
   const none = f32x4.splat(0);
-  const a = timesDouble(v128.load(data), upper, lower, upperBits, up, down);
-  const b = cols > 1 ? timesDouble(v128.load(data, 16), upper, lower, upperBits, up, down) : none;
-  const c = cols > 2 ? timesDouble(v128.load(data, 32), upper, lower, upperBits, up, down) : none;
-  const d = cols > 3 ? timesDouble(v128.load(data, 48), upper, lower, upperBits, up, down) : none;
+  const a = timesDouble(v128.load(data), upper, lower, upperBits, down);
+  const b = cols > 1 ? timesDouble(v128.load(data, 16), upper, lower, upperBits, down) : none;
+  const c = cols > 2 ? timesDouble(v128.load(data, 32), upper, lower, upperBits, down) : none;
+  const d = cols > 3 ? timesDouble(v128.load(data, 48), upper, lower, upperBits, down) : none;
   tileOut(row0, row1, row2, row3, a, b, c, d, cols);
 }
 
@@ -156,7 +156,7 @@ function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usiz
 
 /** Terms in; probabilities out, as rows. */
 function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, first: usize, apart: usize, slots: usize): void {
-  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
+  const upperBits = i32x4.splat(UPPER_BITS), down = f32x4.splat(DOWN);
   const lastCols = cols & 3;
   for (let row = 0; row < rows; row += GROUP_ROWS, slots += SLOT_BYTES, first += apart) {
     let data = first;
@@ -166,12 +166,12 @@ function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, fir
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
     for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
-      probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 4);
+      probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }
-    if (lastCols == 1) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 1);
-    else if (lastCols == 2) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 2);
-    else if (lastCols == 3) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, up, down, 3);
+    if (lastCols == 1) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, down, 1);
+    else if (lastCols == 2) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, down, 2);
+    else if (lastCols == 3) probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, down, 3);
   }
 }
 

@@ -2,8 +2,8 @@
 // for four rows at once. A slot is also the partial result of rows that arrive in pieces.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE,
-  exp, exponentOf, farLanes, lowestOf, magicOf,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN,
+  expAbove, exponentOf, farLanes, lowered, lowestOf, magicOf,
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";
 import { LOG_SUM_EXP } from "./operation";
@@ -58,11 +58,12 @@ export function findShiftsOf(slot: usize, max: v128): void {
 
 /** The largest term, from the maximum of rows near zero. */
 export function expOfMax(slot: usize): v128 {
-  return exp(
-    v128.load(slot, NEAR), v128.load(slot, LOWEST), v128.load(slot, MAGIC),
+  const largest = expAbove(
+    v128.load(slot, NEAR), v128.load(slot, MAGIC),
     f32x4.splat(LOG2E), f32x4.splat(LN2_UPPER), f32x4.splat(LN2_LOWER),
     f32x4.splat(Q2), f32x4.splat(Q3), f32x4.splat(Q4), f32x4.splat(Q5), f32x4.splat(Q6), f32x4.splat(ONE),
   );
+  return lowered(largest, f32x4.splat(DOWN));
 }
 
 /** From the sum of the smaller terms, and how many are largest, to the logarithm. */

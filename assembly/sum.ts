@@ -1,15 +1,15 @@
 // The sum of a row's terms, to far beyond float32, and the factor that makes probabilities of them.
 //
 // A running float32 sum and, beside it, the sum of what each addition rounded away. The sum starts at 2, which no term
-// exceeds (they are at most √2): the larger operand is then always the sum, and so the loss of an addition is exact
+// exceeds (they are at most √2; `simd` has all of it higher: HEIGHT): the larger operand is then always the sum, and so the loss of an addition is exact
 // (Dekker's Fast2Sum). Up to 64 terms a lane, the losses of equal terms add up exactly, and any others' to 2⁻³⁷ of the sum;
 // longer rows hand it on after that many (to float64, or to two float32: lanes.ts). This costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
-import { oneLess } from "./exp";
+import { DOWN, HEIGHT, lowered, oneLess } from "./exp";
 
 // Globals, for the reason that exp.ts gives.
-export let START: f32 = 2;
+export let START: f32 = HEIGHT == 0 ? 2 : 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
 export let CLOSE: f32 = 1 / 4194304.0; // 2⁻²²: four roundings
 
@@ -77,13 +77,13 @@ function divisor(sum: v128, largest: v128): v128 {
   return v128.bitselect(nudged, sum, f64x2.eq(sum, f64x2.mul(count, largest)));
 }
 
-/** Four float64 → float32 at `at`, and what that rounding has lost 16 bytes on. */
+/** Four float64, sums of terms → float32 at `at`, and what that rounding has lost 16 bytes on. */
 // @ts-ignore: decorator
 @inline
 export function storeSums(at: usize, sum01: v128, sum23: v128): void {
-  const sum = narrowed(sum01, sum23);
-  v128.store(at, sum);
-  v128.store(at, lowerOf(sum, sum01, sum23), 16);
+  const sum = narrowed(sum01, sum23), down = f32x4.splat(DOWN);
+  v128.store(at, lowered(sum, down));
+  v128.store(at, lowered(lowerOf(sum, sum01, sum23), down), 16);
 }
 
 // @ts-ignore: decorator

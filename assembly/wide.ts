@@ -6,8 +6,8 @@
 // columns, but for the last) and comes out with the bits of the whole row.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, UP, DOWN,
-  exp, expm1, floored, mulAdd, rebuilt, reduced, timesDouble,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
+  HEIGHT, exp, expm1, floored, kept, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
@@ -185,7 +185,8 @@ function sumTerms(
         const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
         const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
         const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-        const e0 = rebuilt(w0, s0, one), e1 = rebuilt(w1, s1, one), e2 = rebuilt(w2, s2, one), e3 = rebuilt(w3, s3, one);
+        const e0 = kept(rebuilt(w0, s0, one), x0, lowest), e1 = kept(rebuilt(w1, s1, one), x1, lowest);
+        const e2 = kept(rebuilt(w2, s2, one), x2, lowest), e3 = kept(rebuilt(w3, s3, one), x3, lowest);
         v128.store(to, e0);
         v128.store(to, e1, 16);
         v128.store(to, e2, 32);
@@ -235,7 +236,7 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize)
     if (abs(load<f32>(lane, MAX)) == Infinity) markNaN(src, cols, lane);
     const centre = v128.load32_splat(lane, CENTRE), max = v128.load32_splat(lane, NEAR);
     const lowest = f32x4.sub(v128.load32_splat(lane, LOWEST), f32x4.splat(LIFT * 0.6931471805599453));
-    const magic = f32x4.add(v128.load32_splat(lane, MAGIC), f32x4.splat(LIFT));
+    const magic = f32x4.add(v128.load32_splat(lane, MAGIC), f32x4.splat(LIFT - HEIGHT));
     let sum01 = v128.load(totals, TOTALS_01), sum23 = v128.load(totals, TOTALS_23);
     let count = 0, at = src;
     const end = src + (<usize>cols << 2);
@@ -316,21 +317,21 @@ function subtract(
 
 /** The terms at `dst`, times the rows' factors. */
 function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
-  const upperBits = i32x4.splat(UPPER_BITS), up = f32x4.splat(UP), down = f32x4.splat(DOWN);
+  const upperBits = i32x4.splat(UPPER_BITS), down = f32x4.splat(DOWN);
   for (let row = 0; row < rows; row++, dst += stride) {
     const lane = laneOf(slots, row);
     const upper = v128.load32_splat(lane, UPPER), lower = v128.load32_splat(lane, LOWER);
     const end = dst + (<usize>cols << 2);
     let at = dst;
     for (; at + BLOCK_BYTES <= end; at += BLOCK_BYTES) {
-      const y0 = timesDouble(v128.load(at), upper, lower, upperBits, up, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, up, down);
-      const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, up, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, up, down);
+      const y0 = timesDouble(v128.load(at), upper, lower, upperBits, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, down);
+      const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, down);
       v128.store(at, y0);
       v128.store(at, y1, 16);
       v128.store(at, y2, 32);
       v128.store(at, y3, 48);
     }
-    for (; at + 16 <= end; at += 16) v128.store(at, timesDouble(v128.load(at), upper, lower, upperBits, up, down));
-    if (at < end) storeTail(at, timesDouble(loadTail(at, end - at), upper, lower, upperBits, up, down), end - at);
+    for (; at + 16 <= end; at += 16) v128.store(at, timesDouble(v128.load(at), upper, lower, upperBits, down));
+    if (at < end) storeTail(at, timesDouble(loadTail(at, end - at), upper, lower, upperBits, down), end - at);
   }
 }
