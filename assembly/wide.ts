@@ -137,9 +137,18 @@ export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot:
   else sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
 }
 
-/** The row less its centre. */
-function centred(src: usize, dst: usize, cols: i32, centre: v128): void {
-  const end = src + (<usize>cols << 2);
+/**
+ * Part of a row less its centre. Part by part between the terms: over the whole row at once, the way of `dst` from memory is waited for
+ * (4096 × 1000, far from zero, 1.28 times as long as other rows instead of 1.12).
+ */
+function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
+  const end = src + bytes;
+  for (; src + BLOCK_BYTES <= end; src += BLOCK_BYTES, dst += BLOCK_BYTES) {
+    v128.store(dst, f32x4.sub(v128.load(src), centre));
+    v128.store(dst, f32x4.sub(v128.load(src, 16), centre), 16);
+    v128.store(dst, f32x4.sub(v128.load(src, 32), centre), 32);
+    v128.store(dst, f32x4.sub(v128.load(src, 48), centre), 48);
+  }
   for (; src + 16 <= end; src += 16, dst += 16) v128.store(dst, f32x4.sub(v128.load(src), centre));
   if (src < end) storeTail(dst, f32x4.sub(loadTail(src, end - src), centre), end - src);
 }
@@ -159,15 +168,18 @@ function sumTerms(
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
     const isCentred = load<f32>(lane, CENTRE) != 0;
-    if (isCentred) centred(src, dst, cols, v128.load32_splat(lane, CENTRE));
     const lowest = v128.load32_splat(lane, LOWEST), magic = v128.load32_splat(lane, MAGIC);
     const looksAhead = row < nextRows, nextVector = vectorOf(nextSlots, row);
     let max = looksAhead ? v128.load(nextVector, MAXIMA) : lowest;
-    let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
+    let from = src, at = isCentred ? dst : src, to = dst, ahead = nextSrc;
 
     const end = at + (<usize>cols << 2);
     while (at < end) {
       const stop = min(at + FLUSHED_BYTES, end);
+      if (isCentred) {
+        centred(from, at, stop - at, v128.load32_splat(lane, CENTRE));
+        from += FLUSHED_BYTES;
+      }
       let sum = start, losses = f32x4.splat(0);
       for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES, to += BLOCK_BYTES) {
         if (looksAhead) {

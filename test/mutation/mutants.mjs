@@ -161,6 +161,8 @@ export const MUTANTS = [
       text: "writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work)", replacement: "writeProbabilities(dst + <usize>row * srcStride, count, cols, srcStride, data, apart, work)" },
   ]),
   ...inFile("assembly/wide.ts", [
+    { mistake: "of a long row far from zero, only the first part is moved", suites: ["special", "accuracy", "shapes"],
+      text: "        from += FLUSHED_BYTES;\n", replacement: "" },
     { mistake: "a NaN beside an infinite maximum is looked for at every second element", suites: ["logs"],
       text: "src < end; src += 4)\n", replacement: "src < end; src += 8)\n" },
     { mistake: "the maximum is not looked for in a tail", suites: ["accuracy", "shapes", "golden"],
