@@ -21,7 +21,7 @@ export function mulAdd(a: v128, b: v128, c: v128): v128 {
 
 /**
  * Terms are exp(x)·2^(HEIGHT − N). A product that is subnormal takes 7 ns longer (Zen 3; fused with an addition, nothing): without its
- * height, `simd` took 1.45 times as long as usual on rows with many terms near 2^−126, where it now takes 1.13.
+ * height, `simd` took 1.45 times as long as usual on rows with many terms near 2^−126, where it now takes 1.16.
  */
 export const HEIGHT: f32 = ASC_FEATURE_RELAXED_SIMD ? 0 : 32;
 

@@ -1,9 +1,10 @@
 // The sum of a row's terms, to far beyond float32, and the factor that makes probabilities of them.
 //
 // A running float32 sum and, beside it, the sum of what each addition rounded away. The sum starts at 2, which no term
-// exceeds (they are at most √2; `simd` has all of it higher: HEIGHT): the larger operand is then always the sum, and so the loss of an addition is exact
-// (Dekker's Fast2Sum). Up to 64 terms a lane, the losses of equal terms add up exactly, and any others' to 2⁻³⁷ of the sum;
-// longer rows hand it on after that many (to float64, or to two float32: lanes.ts). This costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
+// exceeds (they are at most √2; in `simd` all of this is higher: HEIGHT): the larger operand is then always the sum, and so
+// the loss of an addition is exact (Dekker's Fast2Sum). Up to 64 terms a lane, the losses of equal terms add up exactly, and
+// any others' to 2⁻³⁷ of the sum; longer rows hand it on after that many (to float64, or to two float32: lanes.ts). This
+// costs 11 % of the exp pass, where float64 lanes throughout cost 18 %.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
 import { DOWN, HEIGHT, lowered, oneLess } from "./exp";
