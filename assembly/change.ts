@@ -79,7 +79,7 @@ function divide(at: usize, count: i32, temperatures: usize, moves: bool, bias: u
 }
 
 function dropMasked(at: usize, count: i32, mask: usize): void {
-  const dropped = f32x4.splat(NOTHING), none = i32x4.splat(0);
+  const dropped = i32x4.splat(NOTHING), none = i32x4.splat(0);
   for (; count > 0; count -= 4, at += 16, mask += 4) {
     const keep = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(mask)));
     storeSome(at, v128.bitselect(dropped, v128.load(at), i32x4.eq(keep, none)), count);
@@ -88,7 +88,7 @@ function dropMasked(at: usize, count: i32, mask: usize): void {
 
 /** Of rows side by side, all at `index`. */
 function dropOutside(at: usize, count: i32, from: usize, to: usize, index: i32): void {
-  const dropped = f32x4.splat(NOTHING), here = i32x4.splat(index);
+  const dropped = i32x4.splat(NOTHING), here = i32x4.splat(index);
   for (; count > 0; count -= 4, at += 16, from += 16, to += 16) {
     const isKept = v128.and(i32x4.ge_s(here, v128.load(from)), i32x4.lt_s(here, v128.load(to)));
     storeSome(at, v128.bitselect(v128.load(at), dropped, isKept), count);
@@ -96,7 +96,7 @@ function dropOutside(at: usize, count: i32, from: usize, to: usize, index: i32):
 }
 
 function drop(at: usize, count: i32): void {
-  const dropped = f32x4.splat(NOTHING);
+  const dropped = i32x4.splat(NOTHING);
   for (; count > 0; count -= 4, at += 16) storeSome(at, dropped, count);
 }
 

@@ -1,15 +1,15 @@
 // build/*.wasm → binaries.js, compressed, as base64, beside the compiled API in both of its module formats.
 // Runs last in `npm run build`: asc, then tsc, then this. src/binaries.d.ts has the types.
 import { readFileSync, writeFileSync } from "node:fs";
-import { constants, deflateRawSync } from "node:zlib";
+import { deflateAsync } from "@gfx/zopfli";
 
 const build = new URL("../build/", import.meta.url);
 const simd = readFileSync(new URL("simd.wasm", build));
 const relaxed = readFileSync(new URL("relaxed.wasm", build));
-const options = { level: constants.Z_BEST_COMPRESSION, windowBits: constants.Z_MAX_WINDOWBITS, memLevel: 9 };
+const compressed = await deflateAsync(Buffer.concat([simd, relaxed]), {});
 
 const names = {
-  compressed: deflateRawSync(Buffer.concat([simd, relaxed]), options).toString("base64"),
+  compressed: Buffer.from(compressed).toString("base64"),
   sizes: { simd: simd.length, relaxed: relaxed.length },
 };
 const lines = (declare) =>

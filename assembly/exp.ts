@@ -63,8 +63,8 @@ export function oneLess(a: v128, upper: v128, one: v128, upperBits: v128): v128 
 }
 
 // The constants are mutable globals, read once per call into locals. As literals, V8 13 and later would rebuild them inside
-// the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Nothing writes to them: the
-// exports of an instance stay in memory.ts. Scalars, because a vector takes 41 bytes of the binary, and a start function.
+// the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Afterwards strip.mjs takes the
+// exports away. Scalars, because a vector takes twice the bytes; written out, or a start function would have to compute them.
 // prettier-ignore
 export let LOG2E: f32 = 1.4426950216293335;          // 0x1.715476p+0    log2 e
 export let LN2_UPPER: f32 = -0.693145751953125;      // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
@@ -79,14 +79,14 @@ export let LN2: f32 = 0.6931471805599453;
 /** Terms are 0 if they are this many powers of two below 2^N: see `lowestOf`. */
 export let DEPTH: f32 = HEIGHT == 0 ? 127 : 126.5;
 /** For N = 0: see `magicOf`. */
-export let MAGIC_OF_0: f32 = 12582912 + 127 + HEIGHT;
+export let MAGIC_OF_0: f32 = HEIGHT == 0 ? 12583039 : 12583071;
 /**
  * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
  * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
  */
 export let FAR: f32 = 256;
-/** The largest of no elements. */
-export let NOTHING: f32 = -Infinity;
+/** The largest of no elements: the bits of −∞, which as a float32 would need a start function. */
+export let NOTHING: i32 = 0xff800000;
 export let DOWN: f32 = 2.3283064365386963e-10;       // 0x1p-32          see HEIGHT
 /** The upper 12 significant bits of a float32: the product of two such numbers is exact. */
 export let UPPER_BITS: i32 = 0xfffff000;

@@ -14,7 +14,7 @@ import { loadTail, storeTail } from "./tail";
 // prettier-ignore
 export let LOWEST_64: f64 = -700;
 export let LOG2E_64: f64 = 1.4426950408889634;
-export let MAGIC_64: f64 = 6755399441055744.0 + 1023; // leaves n + 1023 in the low bits, which become the exponent of 2^n
+export let MAGIC_64: f64 = 6755399441056767; // 1.5·2^52 + 1023: leaves n + 1023 in the low bits, which become the exponent of 2^n
 export let LN2_64_UPPER: f64 = 0.6931471805598903;
 export let LN2_64_LOWER: f64 = 5.497923018708371e-14;
 export let P1: f64 = 1;

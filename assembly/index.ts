@@ -2,8 +2,7 @@
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
 
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
-import { BATCH_GROUPS, apartBy } from "./lanes";
-import { NARROW_SLOTS_BYTES, narrow } from "./narrow";
+import { narrow } from "./narrow";
 import { isValue } from "./operation";
 import { wide } from "./wide";
 
@@ -18,7 +17,7 @@ export { begin, findResults, findShifts } from "./lanes";
 export { storeValues } from "./slot";
 export { beginWide, findMaxima, findWideResults, findWideShifts, finishWide, sumWide } from "./wide";
 
-// Constants: exp.ts says why.
+// Constants: exp.ts says why. strip.mjs takes them out again.
 export {
   DEPTH, DOWN, FAR, LN2, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, NOTHING, ONE, Q2, Q3, Q4, Q5, Q6, UPPER_BITS,
 } from "./exp";
@@ -40,8 +39,8 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
 export const NARROW_COLS: i32 = 100;
 
-/** What `work` must hold, in bytes: the most that any function here needs. */
-export const WORK_BYTES: i32 = max(COLUMNS_WORK_BYTES, NARROW_SLOTS_BYTES + BATCH_GROUPS * <i32>apartBy(NARROW_COLS));
+/** What `work` must hold, in bytes: what rows side by side need, a hundred times as much as any other function. */
+export const WORK_BYTES: i32 = COLUMNS_WORK_BYTES;
 
 /**
  * An operation (operation.ts) on each of `rows` rows of `cols` float32, from `src` to `dst`; a row begins `srcStride` bytes after

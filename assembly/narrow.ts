@@ -129,7 +129,7 @@ function logsOut(
 /** Rows in; elements, one row a lane, out, and what follows from the maximum. */
 function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usize, first: usize, apart: usize, slots: usize): void {
   const lastCols = cols & 3;
-  const nothing = f32x4.splat(NOTHING);
+  const nothing = i32x4.splat(NOTHING);
   let far = f32x4.splat(0), slot = slots, group = first;
   for (let row = 0; row < rows; row += GROUP_ROWS, slot += SLOT_BYTES, group += apart) {
     let data = group;

@@ -12,7 +12,7 @@ import { DOWN, HEIGHT, lowered, oneLess } from "./exp";
 // Globals, for the reason that exp.ts gives.
 export let START: f32 = HEIGHT == 0 ? 2 : 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
-export let CLOSE: f32 = 1 / 4194304.0; // 2⁻²²: four roundings
+export let CLOSE: f32 = 2.384185791015625e-07; // 2⁻²²: four roundings
 
 /** What `sum + term`, rounded to `next`, has lost. */
 // @ts-ignore: decorator

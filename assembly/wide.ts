@@ -143,12 +143,6 @@ export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot:
  */
 function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
   const end = src + bytes;
-  for (; src + BLOCK_BYTES <= end; src += BLOCK_BYTES, dst += BLOCK_BYTES) {
-    v128.store(dst, f32x4.sub(v128.load(src), centre));
-    v128.store(dst, f32x4.sub(v128.load(src, 16), centre), 16);
-    v128.store(dst, f32x4.sub(v128.load(src, 32), centre), 32);
-    v128.store(dst, f32x4.sub(v128.load(src, 48), centre), 48);
-  }
   for (; src + 16 <= end; src += 16, dst += 16) v128.store(dst, f32x4.sub(v128.load(src), centre));
   if (src < end) storeTail(dst, f32x4.sub(loadTail(src, end - src), centre), end - src);
 }
@@ -171,15 +165,12 @@ function sumTerms(
     const lowest = v128.load32_splat(lane, LOWEST), magic = v128.load32_splat(lane, MAGIC);
     const looksAhead = row < nextRows, nextVector = vectorOf(nextSlots, row);
     let max = looksAhead ? v128.load(nextVector, MAXIMA) : lowest;
-    let from = src, at = isCentred ? dst : src, to = dst, ahead = nextSrc;
+    let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
 
     const end = at + (<usize>cols << 2);
     while (at < end) {
       const stop = min(at + FLUSHED_BYTES, end);
-      if (isCentred) {
-        centred(from, at, stop - at, v128.load32_splat(lane, CENTRE));
-        from += FLUSHED_BYTES;
-      }
+      if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
       let sum = start, losses = f32x4.splat(0);
       for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES, to += BLOCK_BYTES) {
         if (looksAhead) {

@@ -111,7 +111,7 @@ function stepsFor({ file, on }) {
     return [[process.execPath, [bin("typescript/bin/tsc"), ...flags]]];
   }
   const asc = (target) => [process.execPath, [bin("assemblyscript/bin/asc.js"), "--target", target]];
-  return [asc(on ?? "simd"), [process.execPath, ["assembly/embed.mjs"]]];
+  return [asc(on ?? "simd"), ...["strip", "embed"].map((name) => [process.execPath, [`assembly/${name}.mjs`]])];
 }
 
 /** Of all that is built for Node and runs: to notice a mutant that changes nothing. */
