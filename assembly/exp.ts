@@ -78,7 +78,7 @@ export let ONE: f32 = 1;
 export let LN2: f32 = 0.6931471805599453;
 /** Terms are 0 if they are this many powers of two below 2^N: see `lowestOf`. */
 export let DEPTH: f32 = HEIGHT == 0 ? 127 : 126.5;
-/** For N = 0: see `magicOf`. */
+/** For N = 0: see `magicOf`. 1.5·2^23 + 127 + HEIGHT. */
 export let MAGIC_OF_0: f32 = HEIGHT == 0 ? 12583039 : 12583071;
 /**
  * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
