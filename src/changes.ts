@@ -130,7 +130,7 @@ function firstMaximum(logits: Float32Array, at: number, cols: number): number {
   return first;
 }
 
-/** The kernel's tables: one entry for each of the rows at hand. */
+/** The kernel's tables: an entry for each of the rows at hand. */
 export interface Tables {
   readonly temperatures: Float64Array;
   readonly starts: Int32Array;
@@ -143,8 +143,8 @@ export function hasRanges(changes: Changes): boolean {
 }
 
 /**
- * Fills the tables for `count` rows from `first` on. At temperature 0, the first maximum is all that is kept, and 1 divides: where
- * some row `mayFreeze`, that takes a spare row.
+ * Fills the tables for `count` rows from `first` on; of a temperature for all, the first entry. At temperature 0, the first maximum is
+ * all that is kept, and 1 divides: where some row `mayFreeze`, that takes a spare row.
  */
 export function fillTables(
   source: Source,
@@ -155,15 +155,16 @@ export function fillTables(
   spare: Float32Array | undefined,
 ): void {
   const { cols, inner } = source;
-  const ranges = hasRanges(changes);
+  const { temperature } = changes;
+  if (typeof temperature === "number") tables.temperatures[0] = temperature;
+  else if (temperature !== undefined)
+    for (let i = 0; i < count; i++) tables.temperatures[i] = temperature[first + i]! || 1;
+  if (!hasRanges(changes)) return;
   for (let i = 0; i < count; i++) {
     const row = first + i;
-    const temperature = temperatureOf(changes, row);
-    tables.temperatures[i] = temperature === 0 ? 1 : temperature;
-    if (!ranges) continue;
     tables.starts[i] = firstKept(changes, row, cols);
     tables.ends[i] = endKept(changes, row, cols, inner);
-    if (temperature === 0) freeze(source, row, i, tables, spare!);
+    if (temperatureOf(changes, row) === 0) freeze(source, row, i, tables, spare!);
   }
 }
 

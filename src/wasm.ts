@@ -83,6 +83,7 @@ export interface Kernel {
     rowsAreMajor: boolean,
     first: number,
     temperatures: number,
+    temperatureIsOne: boolean,
     starts: number,
     ends: number,
     bias: number,
@@ -149,4 +150,4 @@ export interface Kernel {
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 3;
+export const KERNEL_VERSION = 4;

@@ -183,6 +183,22 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
       expect(engine.rowStats(zeros, { cols: 1, mask: new Uint8Array([1]) }).max).toEqualBitForBit(zeros);
     });
 
+    test("as by division, also where a product with the reciprocal would be rounded otherwise, or there is none", () => {
+      const random = randomFrom(5014);
+      const special = [0, -0, 1, -1, 2 ** -149, -(2 ** -126), 3.4e38, -3.4e38, Infinity, -Infinity];
+      const checkDivided = (x: Float32Array, temperature: number) =>
+        expect(engine.rowStats(x, { cols: 1, temperature }).max).toEqualBitForBit(
+          x.map((logit) => logit / temperature),
+        );
+      for (const t of [5e-324, 1e-310, 2.3e-308, 1e-40, 1e-38, 2 ** -24, 0.3, 7, 1e38, 1e300, Number.MAX_VALUE])
+        checkDivided(new Float32Array(special), t);
+      for (let i = 0; i < 20_000; i++) {
+        const x = Math.fround(1 + random());
+        const middle = 1 + (2 * Math.floor(random() * 2 ** 23) + 1) * 2 ** -24; // between two float32
+        checkDivided(new Float32Array([x, 3 * x, -x]), x / middle);
+      }
+    });
+
     test("0: one-hot at the first maximum, after bias and mask", () => {
       const answer = (values: number[], options: SoftmaxOptions = {}) =>
         Array.from(engine.softmax(new Float32Array(values), { temperature: 0, ...options }));

@@ -276,6 +276,10 @@ export const MUTANTS = [
       text: "return v128.bitselect(nan, rounded, f32x4.ne(x, x));", replacement: "return rounded;" },
   ]),
   ...inFile("assembly/change.ts", [
+    { mistake: "a temperature for all is always multiplied by", suites: ["logits"],
+      text: "if (v128.any_true(f32x4.ne(y, narrowed(f64x2.mul(low, up), f64x2.mul(high, up)))))", replacement: "if (t == 0)" },
+    { mistake: "a temperature for all and a shared bias: of the first element only", suites: ["logits"],
+      text: "temperatureIsOne && (!bias || biasIsFull)", replacement: "temperatureIsOne" },
     { mistake: "ranges side by side: off by one at the start", suites: ["logits"],
       text: "i32x4.ge_s(here, v128.load(from))", replacement: "i32x4.gt_s(here, v128.load(from))" },
     { mistake: "ranges side by side: off by one at the end", suites: ["logits"],
