@@ -29,29 +29,26 @@ export function change(
     else divideByOne(at, count, load<f64>(temperatures));
     temperatures = bias = 0;
   }
-  if (mask && maskIsFull) {
-    dropMasked(at, count, mask);
-    mask = 0;
-  }
-  for (let major = 0; major < majors; major++, at += lineBytes) {
+  for (let major = 0, line = at; major < majors; major++, line += lineBytes) {
     const index = <usize>major << 2;
     if (temperatures) {
       const biases = bias && (biasIsFull ? bias + <usize>major * lineBytes : rowsAreMajor ? bias : bias + index);
-      const isOne = temperatureIsOne || rowsAreMajor;
-      divide(at, minors, temperatureIsOne || !rowsAreMajor ? temperatures : temperatures + (index << 1), !isOne, biases, biasIsFull || rowsAreMajor);
-    } else if (bias) add(at, minors, rowsAreMajor ? bias : bias + index, rowsAreMajor);
-    if (mask) {
-      if (rowsAreMajor) dropMasked(at, minors, mask);
-      else if (load<u8>(mask + <usize>major) == 0) drop(at, minors);
+      const ofRow = rowsAreMajor && !temperatureIsOne ? temperatures + (index << 1) : temperatures;
+      divide(line, minors, ofRow, !rowsAreMajor && !temperatureIsOne, biases, biasIsFull || rowsAreMajor);
+    } else if (bias) add(line, minors, rowsAreMajor ? bias : bias + index, rowsAreMajor);
+    if (mask && !maskIsFull) {
+      if (rowsAreMajor) dropMasked(line, minors, mask);
+      else if (load<u8>(mask + <usize>major) == 0) drop(line, minors);
     }
     if (from) {
       if (rowsAreMajor) {
         const start = load<i32>(from + index) - first, end = max(load<i32>(to + index) - first, 0);
-        drop(at, min(start, minors));
-        drop(at + (<usize>end << 2), minors - end);
-      } else dropOutside(at, minors, from, to, first + major);
+        drop(line, min(start, minors));
+        drop(line + (<usize>end << 2), minors - end);
+      } else dropOutside(line, minors, from, to, first + major);
     }
   }
+  if (mask && maskIsFull) dropMasked(at, count, mask); // last: where it drops, a bias that is NaN or infinite does not matter
 }
 
 // Each of these takes a line of `count` logits at `at`. What `moves` has one for each, otherwise one for all.

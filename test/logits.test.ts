@@ -101,6 +101,24 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
     });
   });
 
+  test("where nothing is kept, neither does a bias that is NaN or infinite matter", () => {
+    const x = new Float32Array([1, 2, 3, 4]);
+    const layouts = [{ cols: 2 }, { shape: [2, 2], axis: 0 }] as const;
+    const keeps = new Uint8Array([0, 1, 0, 1]);
+    for (const spoilt of [NaN, Infinity, -Infinity])
+      for (const temperature of [undefined, 0.5, new Float32Array([0.5, 2])])
+        for (const [index, layout] of layouts.entries()) {
+          const ofRow = new Float32Array([spoilt, 0]);
+          const full = new Float32Array(index === 0 ? [spoilt, 0, spoilt, 0] : [spoilt, spoilt, 0, 0]);
+          const mask = index === 0 ? keeps : new Uint8Array([0, 0, 1, 1]);
+          for (const bias of [ofRow, full])
+            for (const dropped of [{ mask }, { mask: new Uint8Array([0, 1]) }]) {
+              const options = { ...layout, ...(temperature !== undefined && { temperature }), bias, ...dropped };
+              expect(engine.softmax(x, options)).toEqual(Float32Array.from(mask));
+            }
+        }
+  });
+
   test("masked rows are the rows of what is kept", () => {
     const random = randomFrom(5002);
     for (let cols = 1; cols < 200; cols += 3) {

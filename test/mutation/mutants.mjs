@@ -297,7 +297,7 @@ export const MUTANTS = [
     { mistake: "a mask that all rows side by side share is that of the first index", suites: ["logits", "kernel"],
       text: "load<u8>(mask + <usize>major)", replacement: "load<u8>(mask)" },
     { mistake: "a shared bias moves on from row to row", suites: ["logits", "kernel"],
-      text: "add(at, minors, rowsAreMajor ? bias : bias + index, rowsAreMajor)", replacement: "add(at, minors, bias + index, rowsAreMajor)" },
+      text: "add(line, minors, rowsAreMajor ? bias : bias + index, rowsAreMajor)", replacement: "add(line, minors, bias + index, rowsAreMajor)" },
     { mistake: "with temperature, a full bias is that of the first major", suites: ["logits", "kernel"],
       text: "bias + <usize>major * lineBytes", replacement: "bias" },
     { mistake: "tails of one and two are written as three", suites: ["logits", "kernel"],
