@@ -155,10 +155,8 @@ export function fillTables(
   spare: Float32Array | undefined,
 ): void {
   const { cols, inner } = source;
-  const { temperature } = changes;
-  if (typeof temperature === "number") tables.temperatures[0] = temperature;
-  else if (temperature !== undefined)
-    for (let i = 0; i < count; i++) tables.temperatures[i] = temperature[first + i]! || 1;
+  const entries = typeof changes.temperature === "object" ? count : 1;
+  for (let i = 0; i < entries; i++) tables.temperatures[i] = temperatureOf(changes, first + i) || 1;
   if (!hasRanges(changes)) return;
   for (let i = 0; i < count; i++) {
     const row = first + i;

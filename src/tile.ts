@@ -149,7 +149,7 @@ export function loadLogits(tile: Tile): void {
 
   // For the kernel: rows are the majors of a block, or its minors, and then one block follows another.
   const isRow = inner === 1;
-  const isOne = typeof temperature === "number";
+  const isOne = typeof temperature !== "object";
   const width = widthOf(tile);
   for (let row = 0, done = 0; row < count; row += isRow ? count : width, done += width * length)
     kernel.change(
@@ -158,7 +158,7 @@ export function loadLogits(tile: Tile): void {
       isRow ? length : width,
       isRow,
       first,
-      temperature === undefined || temperature === 0 || temperature === 1 ? 0 : TEMPERATURES + (isOne ? 0 : 8 * row),
+      (temperature ?? 1) === 1 ? 0 : TEMPERATURES + (isOne ? 0 : 8 * row),
       isOne,
       hasRanges(changes) ? STARTS + 4 * row : 0,
       ENDS + 4 * row,
