@@ -90,7 +90,7 @@ export function readRows(
 export function changeRow(source: Source, changes: Changes, row: number, logits: Float32Array, at: number): void {
   const { cols } = source;
   const temperature = temperatureOf(changes, row);
-  changeLogits(source, changes, row, temperature === 0 ? 1 : temperature, logits, at);
+  changeLogits(source, changes, row, temperature || 1, logits, at);
   if (temperature !== 0) return;
   const first = firstMaximum(logits, at, cols);
   if (first >= 0) for (let col = 0; col < cols; col++) if (col !== first) logits[at + col] = -Infinity;
