@@ -81,22 +81,16 @@ export function columns(
     const groups = (count + 3) >> 2, run = count > BATCH_ROWS ? RUN : cols, rowSums = sums + (<usize>row << 3);
     begin(work, groups);
     findStarts(row, count, cols, inner, stride, work);
-    for (let first = 0; first < cols; first += run) {
-      let at = data + (<usize>first << 4), slots = work;
-      for (let left = count; left > 0; left -= BATCH_ROWS, at += <usize>BATCH_GROUPS * apart, slots += SLOTS_BYTES)
-        gather(src + <usize>first * stride, min(left, BATCH_ROWS), min(cols - first, run), stride, at, apart, slots);
-    }
+    for (let first = 0; first < cols; first += run)
+      gather(src + <usize>first * stride, count, min(cols - first, run), stride, data + (<usize>first << 4), apart, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     settle(data, cols, apart, work, groups);
     sum(operation, data, cols, apart, work, groups, true);
     findResults(operation, work, count, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
     else
-      for (let first = 0; first < cols; first += run) {
-        let at = data + (<usize>first << 4), slots = work;
-        for (let left = count; left > 0; left -= BATCH_ROWS, at += <usize>BATCH_GROUPS * apart, slots += SLOTS_BYTES)
-          scatter(operation, dst + <usize>first * stride, min(left, BATCH_ROWS), min(cols - first, run), stride, at, 16, apart, slots);
-      }
+      for (let first = 0; first < cols; first += run)
+        scatter(operation, dst + <usize>first * stride, count, min(cols - first, run), stride, data + (<usize>first << 4), 16, apart, work);
   }
 }
 
@@ -152,8 +146,18 @@ function isFull(count: i32, slots: usize): bool {
   return count == BATCH_ROWS && startAt(slots + 7 * SLOT_BYTES, 3) - startAt(slots, 0) == 4 * (BATCH_ROWS - 1);
 }
 
-/** Elements in, and the maxima. Where a batch lies side by side, it is read by whole cache lines. */
+/** Elements in, and the maxima. */
 export function gather(
+  src: usize, count: i32, length: i32, stride: usize, data: usize, apart: usize, slots: usize,
+): void {
+  for (; count > 0; count -= BATCH_ROWS, data += <usize>BATCH_GROUPS * apart, slots += SLOTS_BYTES)
+    gatherBlock(src, min(count, BATCH_ROWS), length, stride, data, apart, slots);
+}
+
+/** Where 32 rows lie side by side, they are read by whole cache lines. */
+// @ts-ignore: decorator
+@inline
+function gatherBlock(
   src: usize, count: i32, length: i32, stride: usize, data: usize, apart: usize, slots: usize,
 ): void {
   let end = data + (<usize>length << 4);
@@ -254,6 +258,16 @@ function groupOut(operation: i32, data: usize, dst: usize, slot: usize, upperBit
 
 /** Results out, of what is at `data`: from element to element `step` bytes on, from group to group `apart`. */
 export function scatter(
+  operation: i32, dst: usize, count: i32, length: i32, stride: usize,
+  data: usize, step: usize, apart: usize, slots: usize,
+): void {
+  for (; count > 0; count -= BATCH_ROWS, data += <usize>BATCH_GROUPS * apart, slots += SLOTS_BYTES)
+    scatterBlock(operation, dst, min(count, BATCH_ROWS), length, stride, data, step, apart, slots);
+}
+
+// @ts-ignore: decorator
+@inline
+function scatterBlock(
   operation: i32, dst: usize, count: i32, length: i32, stride: usize,
   data: usize, step: usize, apart: usize, slots: usize,
 ): void {

@@ -3,9 +3,7 @@
 
 import { type EngineSetup, fail } from "./check.js";
 import { jsBackend } from "./fallback.js";
-import { createRegion } from "./memory.js";
-import { type Backend, wasmBackend } from "./place.js";
-import { KERNEL_VERSION } from "./wasm.js";
+import type { Backend, StartKernel, WasmName } from "./place.js";
 
 /** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */
 export type BackendName = "relaxed" | "simd" | "js";
@@ -15,8 +13,6 @@ export interface Selection {
   readonly name: BackendName;
   readonly reason: string;
 }
-
-export type WasmName = "relaxed" | "simd";
 
 /** Where an entry of the package has its kernels from: a ready `WebAssembly.Module`, or an error that says why not. */
 export interface Modules {
@@ -30,12 +26,12 @@ interface Refusal {
   readonly cause: unknown;
 }
 
-export function selectSync(setup: EngineSetup, modules: Modules): Selection {
-  if (setup.module !== undefined) return startGiven(setup.module, setup);
+export function selectSync(setup: EngineSetup, modules: Modules, startKernel: StartKernel): Selection {
+  if (setup.module !== undefined) return startGiven(setup.module, setup, startKernel);
   const refusals: Refusal[] = [];
   for (const name of candidates(setup)) {
     try {
-      return start(modules.now(name), setup, refusals);
+      return start(modules.now(name), setup, startKernel, refusals);
     } catch (cause) {
       refusals.push({ name, cause });
     }
@@ -44,12 +40,12 @@ export function selectSync(setup: EngineSetup, modules: Modules): Selection {
 }
 
 /** As `selectSync`, but compiles off the caller's thread. */
-export async function select(setup: EngineSetup, modules: Modules): Promise<Selection> {
-  if (setup.module !== undefined) return startGiven(setup.module, setup);
+export async function select(setup: EngineSetup, modules: Modules, startKernel: StartKernel): Promise<Selection> {
+  if (setup.module !== undefined) return startGiven(setup.module, setup, startKernel);
   const refusals: Refusal[] = [];
   for (const name of candidates(setup)) {
     try {
-      return start(await modules.soon(name), setup, refusals);
+      return start(await modules.soon(name), setup, startKernel, refusals);
     } catch (cause) {
       refusals.push({ name, cause });
     }
@@ -64,21 +60,15 @@ function candidates({ backend, deterministic }: EngineSetup): readonly WasmName[
   return deterministic ? ["simd"] : ["relaxed", "simd"];
 }
 
-/** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
-function start(module: object, setup: EngineSetup, refusals: readonly Refusal[]): Selection {
-  const scratch = createRegion(module, setup.scratchBytes);
-  const { VERSION, RELAXED, fuses } = scratch.kernel;
-  if (VERSION?.value !== KERNEL_VERSION) throw new Error("it is not the kernel of this version of softmax-wasm");
-  const name = RELAXED.value === 1 ? "relaxed" : "simd";
-  if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1)
-    throw new Error("this machine does not fuse multiply-add, so there is nothing to gain");
-  return { backend: wasmBackend(module, scratch, setup.scratchBytes), name, reason: reasonFor(name, setup, refusals) };
+function start(module: object, setup: EngineSetup, startKernel: StartKernel, refusals: readonly Refusal[]): Selection {
+  const { backend, name } = startKernel(module, setup.scratchBytes);
+  return { backend, name, reason: reasonFor(name, setup, refusals) };
 }
 
-function startGiven(module: object, setup: EngineSetup): Selection {
+function startGiven(module: object, setup: EngineSetup, startKernel: StartKernel): Selection {
   const { backend, deterministic } = setup;
   try {
-    const selection = start(module, setup, []);
+    const selection = start(module, setup, startKernel, []);
     if (backend !== "auto" && backend !== selection.name) throw new Error(`it is the ${selection.name} kernel`);
     if (deterministic && selection.name === "relaxed") throw new Error("the relaxed kernel is not deterministic");
     return selection;

@@ -1,9 +1,10 @@
 // The two kernels, as text inside the package: every bundler and every content policy can read a string. They are compressed
 // together, since most of one is in the other: as base64 alone, users would download twice as much, and a bundle hold five times.
 
-import type { Modules, WasmName } from "./backend.js";
+import type { Modules } from "./backend.js";
 import { compressed, sizes } from "./binaries.js";
 import { inflate } from "./inflate.js";
+import type { WasmName } from "./place.js";
 import { webAssembly } from "./wasm.js";
 
 declare function atob(text: string): string;

@@ -4,6 +4,7 @@ import { type Modules, select, selectSync } from "./backend.js";
 import { checkEngineOptions } from "./check.js";
 import { Engine } from "./engine.js";
 import type * as main from "./index.js";
+import type { StartKernel } from "./place.js";
 
 type Names =
   | "createEngine"
@@ -19,11 +20,13 @@ type Names =
 
 export type Entry = Pick<typeof main, Names>;
 
-export function entryOf(modules: Modules): Entry {
+export function entryOf(modules: Modules, startKernel: StartKernel): Entry {
   let shared: Engine | undefined;
   const entry: Entry = {
-    createEngine: async (options) => Engine.of(await select(checkEngineOptions("createEngine", options), modules)),
-    createEngineSync: (options) => Engine.of(selectSync(checkEngineOptions("createEngineSync", options), modules)),
+    createEngine: async (options) =>
+      Engine.of(await select(checkEngineOptions("createEngine", options), modules, startKernel)),
+    createEngineSync: (options) =>
+      Engine.of(selectSync(checkEngineOptions("createEngineSync", options), modules, startKernel)),
     defaultEngine() {
       if (shared === undefined || shared.disposed) shared = entry.createEngineSync();
       return shared;

@@ -1,4 +1,5 @@
-// softmax-wasm/js: the same functions on the fallback alone, without a byte of WebAssembly.
+// softmax-wasm/js: the same functions on the fallback alone, without a byte of WebAssembly, nor of place.ts and all below it:
+// which is why those come to backend.ts from each entry.
 
 import type { Modules } from "./backend.js";
 import { type Entry, entryOf } from "./entry.js";
@@ -27,7 +28,7 @@ function refuse(): never {
 
 const none: Modules = { now: refuse, soon: async () => refuse() };
 
-const entry: Entry = /* @__PURE__ */ entryOf(none);
+const entry: Entry = /* @__PURE__ */ entryOf(none, refuse);
 
 export const createEngine: Entry["createEngine"] = entry.createEngine;
 export const createEngineSync: Entry["createEngineSync"] = entry.createEngineSync;

@@ -20,6 +20,7 @@ import {
 import { FLOAT32, formOf, isGradient, isValue, LOG_SUM_EXP } from "./operation.js";
 import { isHeld, rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
+import { KERNEL_VERSION } from "./wasm.js";
 
 /**
  * What of the scratch is used, so that it stays in the cache, unless a row needs more: bench, arrays; the cache of that machine is
@@ -41,14 +42,28 @@ export interface Backend {
   clear(): void;
 }
 
+export type WasmName = "relaxed" | "simd";
+
 /**
  * Bytes per kernel call inside an arena. A JavaScript engine cannot swap code in the middle of a call: one call over a whole
  * fresh batch would run in baseline code to its end, at half the speed (bench: `--only first`).
  */
 const CALL_BYTES = 2 ** 20;
 
-/** @internal */
-export function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
+/** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
+export function startKernel(module: object, scratchBytes: number): { backend: Backend; name: WasmName } {
+  const scratch = createRegion(module, scratchBytes);
+  const { VERSION, RELAXED, fuses } = scratch.kernel;
+  if (VERSION?.value !== KERNEL_VERSION) throw new Error("it is not the kernel of this version of softmax-wasm");
+  const name = RELAXED.value === 1 ? "relaxed" : "simd";
+  if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1)
+    throw new Error("this machine does not fuse multiply-add, so there is nothing to gain");
+  return { backend: wasmBackend(module, scratch, scratchBytes), name };
+}
+
+export type StartKernel = typeof startKernel;
+
+function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   const blockBytes = Math.min(scratchBytes, BLOCK_BYTES);
   let scratch: Region | undefined = first;

@@ -4,6 +4,7 @@ import relaxed from "../relaxed.wasm";
 import simd from "../simd.wasm";
 import type { Modules } from "./backend.js";
 import { type Entry, entryOf } from "./entry.js";
+import { startKernel } from "./place.js";
 
 export { Arena } from "./arena.js";
 export type { BackendName } from "./backend.js";
@@ -26,7 +27,7 @@ export { mergeRowStats } from "./stats.js";
 const modules = { relaxed, simd };
 const imported: Modules = { now: (name) => modules[name], soon: async (name) => modules[name] };
 
-const entry: Entry = /* @__PURE__ */ entryOf(imported);
+const entry: Entry = /* @__PURE__ */ entryOf(imported, startKernel);
 
 export const createEngine: Entry["createEngine"] = entry.createEngine;
 export const createEngineSync: Entry["createEngineSync"] = entry.createEngineSync;
