@@ -3,10 +3,8 @@
 
 import { type EngineSetup, fail } from "./check.js";
 import { jsBackend } from "./fallback.js";
+import type { BackendName } from "./options.js";
 import type { Backend, StartKernel, WasmName } from "./place.js";
-
-/** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */
-export type BackendName = "relaxed" | "simd" | "js";
 
 export interface Selection {
   readonly backend: Backend;

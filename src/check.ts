@@ -30,30 +30,16 @@ import {
   SOFTMAX_BACKWARD,
   type Stored,
 } from "./operation.js";
-import type { Elements, Float16Elements, LogSumExpOptions, RowStats, SoftmaxOptions } from "./options.js";
-
-/** The `code` of every error this library throws. They do not change between versions; messages may. */
-export type SoftmaxErrorCode =
-  /** TypeError: an argument is of the wrong kind. */
-  | "ERR_SOFTMAX_TYPE"
-  /** RangeError: a number is out of its range. */
-  | "ERR_SOFTMAX_VALUE"
-  /** RangeError: an array has the wrong length. */
-  | "ERR_SOFTMAX_LENGTH"
-  /** TypeError: an option is unknown, or does not go with another. */
-  | "ERR_SOFTMAX_OPTION"
-  /** TypeError: an array's buffer was transferred away or shrunk. */
-  | "ERR_SOFTMAX_DETACHED"
-  /** RangeError: an arena has no room left. */
-  | "ERR_SOFTMAX_ARENA_FULL"
-  /** RangeError: the memory asked for cannot be had. */
-  | "ERR_SOFTMAX_MEMORY"
-  /** Error: an engine or arena was disposed of. */
-  | "ERR_SOFTMAX_DISPOSED"
-  /** Error: the back end asked for cannot run here; the message says why. */
-  | "ERR_SOFTMAX_BACKEND"
-  /** Error: the kernel failed in the middle of a call. The engine has replaced it; `out` may be partly written. */
-  | "ERR_SOFTMAX_FAULT";
+import type {
+  BackendName,
+  Elements,
+  EngineOptions,
+  Float16Elements,
+  LogSumExpOptions,
+  RowStats,
+  SoftmaxErrorCode,
+  SoftmaxOptions,
+} from "./options.js";
 
 type ErrorClass = new (message: string, options?: { cause?: unknown }) => Error;
 
@@ -629,25 +615,10 @@ function allocate<T>(what: string, bytes: number, make: () => T): T {
   }
 }
 
-/** How to make an engine. */
-export interface EngineOptions {
-  /** Which back end; one asked for by name either runs or is an error. Default `"auto"`: the fastest that runs here. */
-  readonly backend?: "auto" | "relaxed" | "simd" | "js" | undefined;
-  /** Only results whose every bit is the same on all machines: `simd`, or an error where that cannot run. */
-  readonly deterministic?: boolean | undefined;
-  /** A ready `WebAssembly.Module` of one of our binaries, where compiling is not allowed (Cloudflare Workers). */
-  readonly module?: object | undefined;
-  /**
-   * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which all but 2²⁰ is only
-   * touched for rows that are longer than that.
-   */
-  readonly scratchBytes?: number | undefined;
-}
-
 /** Checked engine options; `what` is the function they were given to. */
 export interface EngineSetup {
   readonly what: string;
-  readonly backend: "auto" | "relaxed" | "simd" | "js";
+  readonly backend: "auto" | BackendName;
   readonly deterministic: boolean;
   readonly module: object | undefined;
   readonly scratchBytes: number;

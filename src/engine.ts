@@ -1,7 +1,7 @@
 // The spine: caller's array → check → place → kernel → result.
 
 import type { Arena } from "./arena.js";
-import type { BackendName, Selection } from "./backend.js";
+import type { Selection } from "./backend.js";
 import { type Call, checkCall, checkCount, codeOf, fail, forget } from "./check.js";
 import { storeElement } from "./half.js";
 import { MAX_BYTES } from "./memory.js";
@@ -17,6 +17,7 @@ import {
   SOFTMAX_BACKWARD,
 } from "./operation.js";
 import type {
+  BackendName,
   BackwardOptions,
   Elements,
   LogSumExpOptions,

@@ -20,6 +20,7 @@ type Names =
 
 export type Entry = Pick<typeof main, Names>;
 
+/** @internal */
 export function entryOf(modules: Modules, startKernel: StartKernel): Entry {
   let shared: Engine | undefined;
   const entry: Entry = {

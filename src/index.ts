@@ -6,11 +6,12 @@ import { embedded } from "./embedded.js";
 // The kernels' text comes first in a bundle that way: in the midst of code, gzip makes 0.3 to 1 KB more of it.
 
 import { select, selectSync } from "./backend.js";
-import { checkEngineOptions, type EngineOptions } from "./check.js";
+import { checkEngineOptions } from "./check.js";
 import { Engine } from "./engine.js";
 import type {
   BackwardOptions,
   Elements,
+  EngineOptions,
   LogSumExpOptions,
   RowStats,
   RowStatsOptions,
@@ -19,12 +20,12 @@ import type {
 import { startKernel } from "./place.js";
 
 export { Arena } from "./arena.js";
-export type { BackendName } from "./backend.js";
-export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
 export type {
+  BackendName,
   BackwardOptions,
   Elements,
+  EngineOptions,
   Float16Elements,
   LayoutOptions,
   LogitOptions,
@@ -32,6 +33,7 @@ export type {
   ResultOptions,
   RowStats,
   RowStatsOptions,
+  SoftmaxErrorCode,
   SoftmaxOptions,
 } from "./options.js";
 export { mergeRowStats } from "./stats.js";

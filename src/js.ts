@@ -5,12 +5,12 @@ import type { Modules } from "./backend.js";
 import { type Entry, entryOf } from "./entry.js";
 
 export { Arena } from "./arena.js";
-export type { BackendName } from "./backend.js";
-export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
 export type {
+  BackendName,
   BackwardOptions,
   Elements,
+  EngineOptions,
   Float16Elements,
   LayoutOptions,
   LogitOptions,
@@ -18,6 +18,7 @@ export type {
   ResultOptions,
   RowStats,
   RowStatsOptions,
+  SoftmaxErrorCode,
   SoftmaxOptions,
 } from "./options.js";
 export { mergeRowStats } from "./stats.js";

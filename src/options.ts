@@ -1,4 +1,45 @@
-// The options of every operation, as the caller gives them.
+// The types that callers see, but for the classes: the options of an engine and of every operation, statistics, codes of errors.
+
+/** `relaxed`: WebAssembly SIMD with fused multiply-add; `simd`: without; `js`: no WebAssembly. Fastest first. */
+export type BackendName = "relaxed" | "simd" | "js";
+
+/** How to make an engine. */
+export interface EngineOptions {
+  /** Which back end; one asked for by name either runs or is an error. Default `"auto"`: the fastest that runs here. */
+  readonly backend?: "auto" | BackendName | undefined;
+  /** Only results whose every bit is the same on all machines: `simd`, or an error where that cannot run. */
+  readonly deterministic?: boolean | undefined;
+  /** A ready `WebAssembly.Module` of one of our binaries, where compiling is not allowed (Cloudflare Workers). */
+  readonly module?: object | undefined;
+  /**
+   * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which all but 2²⁰ is only
+   * touched for rows that are longer than that.
+   */
+  readonly scratchBytes?: number | undefined;
+}
+
+/** The `code` of every error this library throws. They do not change between versions; messages may. */
+export type SoftmaxErrorCode =
+  /** TypeError: an argument is of the wrong kind. */
+  | "ERR_SOFTMAX_TYPE"
+  /** RangeError: a number is out of its range. */
+  | "ERR_SOFTMAX_VALUE"
+  /** RangeError: an array has the wrong length. */
+  | "ERR_SOFTMAX_LENGTH"
+  /** TypeError: an option is unknown, or does not go with another. */
+  | "ERR_SOFTMAX_OPTION"
+  /** TypeError: an array's buffer was transferred away or shrunk. */
+  | "ERR_SOFTMAX_DETACHED"
+  /** RangeError: an arena has no room left. */
+  | "ERR_SOFTMAX_ARENA_FULL"
+  /** RangeError: the memory asked for cannot be had. */
+  | "ERR_SOFTMAX_MEMORY"
+  /** Error: an engine or arena was disposed of. */
+  | "ERR_SOFTMAX_DISPOSED"
+  /** Error: the back end asked for cannot run here; the message says why. */
+  | "ERR_SOFTMAX_BACKEND"
+  /** Error: the kernel failed in the middle of a call. The engine has replaced it; `out` may be partly written. */
+  | "ERR_SOFTMAX_FAULT";
 
 /** A `Float16Array`, where the engine has that: described here, since `lib: es2022` does not know it. */
 export interface Float16Elements {

@@ -7,12 +7,12 @@ import { type Entry, entryOf } from "./entry.js";
 import { startKernel } from "./place.js";
 
 export { Arena } from "./arena.js";
-export type { BackendName } from "./backend.js";
-export type { EngineOptions, SoftmaxErrorCode } from "./check.js";
 export { Engine } from "./engine.js";
 export type {
+  BackendName,
   BackwardOptions,
   Elements,
+  EngineOptions,
   Float16Elements,
   LayoutOptions,
   LogitOptions,
@@ -20,6 +20,7 @@ export type {
   ResultOptions,
   RowStats,
   RowStatsOptions,
+  SoftmaxErrorCode,
   SoftmaxOptions,
 } from "./options.js";
 export { mergeRowStats } from "./stats.js";
