@@ -139,20 +139,20 @@ export function gradientColumns(
     const count = min(rows - row, BATCH_ROWS);
     begin(work, (count + 3) >> 2);
     findStarts(row, count, cols, inner, stride, work);
-    sumInLanes(operation, out, grad, count, cols, stride, work);
-    finishInLanes(operation, out, grad, dst, count, cols, stride, work);
+    passInLanes(false, operation, out, grad, 0, count, cols, stride, work);
+    passInLanes(true, operation, out, grad, dst, count, cols, stride, work);
   }
 }
 
 /** A piece of at most 32 rows side by side: adds to their sums. */
 export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  sumInLanes(operation, out, grad, count, length, stride, work);
+  passInLanes(false, operation, out, grad, 0, count, length, stride, work);
 }
 
 export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
-  finishInLanes(operation, out, grad, dst, count, length, stride, work);
+  passInLanes(true, operation, out, grad, dst, count, length, stride, work);
 }
 
 // In the work area: slots, a piece of what came out, and one of its gradient.
@@ -162,19 +162,9 @@ const HALF_PIECE: i32 = PIECE / 2;
 const APART: usize = 16 * HALF_PIECE + 64;
 const GRADIENT: usize = <usize>BATCH_GROUPS * APART;
 
-function sumInLanes(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride) {
-    const piece = min(length, HALF_PIECE);
-    let data = work + SLOTS_BYTES;
-    gather(out, count, piece, stride, data, APART, work);
-    gather(grad, count, piece, stride, data + GRADIENT, APART, work);
-    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, data += APART)
-      addUp(operation, data, data + GRADIENT, data + (<usize>piece << 4), slot);
-  }
-}
-
-function finishInLanes(
-  operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
+/** Both passes over them: adds to their sums, or, given those, `finishes`. */
+function passInLanes(
+  finishes: bool, operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
 ): void {
   for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride, dst += <usize>HALF_PIECE * stride) {
     const piece = min(length, HALF_PIECE);
@@ -182,9 +172,10 @@ function finishInLanes(
     gather(out, count, piece, stride, data, APART, work);
     gather(grad, count, piece, stride, data + GRADIENT, APART, work);
     for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
-      const sum01 = v128.load(slot, SUMS), sum23 = v128.load(slot, SUMS + 16);
-      findGradients(operation, data, data + GRADIENT, data, data + (<usize>piece << 4), sum01, sum23);
+      const end = data + (<usize>piece << 4);
+      if (finishes) findGradients(operation, data, data + GRADIENT, data, end, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
+      else addUp(operation, data, data + GRADIENT, end, slot);
     }
-    scatter(AS_IT_IS, dst, count, piece, stride, work + SLOTS_BYTES, 16, APART, work);
+    if (finishes) scatter(AS_IT_IS, dst, count, piece, stride, work + SLOTS_BYTES, 16, APART, work);
   }
 }

@@ -9,12 +9,12 @@ import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
   HEIGHT, exp, expm1, floored, kept, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
-import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, findResults, findShifts } from "./lanes";
+import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
   CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, UPPER,
-  beginSlot, expOfMax, storeValues,
+  expOfMax, storeValues,
 } from "./slot";
 import { START, lost, storeSums, total, upperHalf } from "./sum";
 import { loadTail, storeTail } from "./tail";
@@ -94,7 +94,7 @@ function vectorOf(slots: usize, row: i32): usize {
 /** Before the first pass of `rows` rows. Those that are missing in a group of four stay as this leaves them. */
 export function beginWide(slots: usize, rows: i32): void {
   for (; rows > 0; rows -= GROUP_ROWS, slots += WIDE_SLOT_BYTES) {
-    beginSlot(slots, f32x4.splat(-Infinity));
+    begin(slots, 1);
     for (let at = slots; at < slots + 64; at += 16) {
       v128.store(at, f32x4.splat(-Infinity), MAXIMA);
       v128.store(at, f64x2.splat(0), TOTALS_01);
