@@ -3,7 +3,7 @@
 // take 0.1 to 0.3 each, one temperature 0.5, temperatures 0.7.
 
 import { NOTHING } from "./exp";
-import { narrowed, upperHalf } from "./sum";
+import { narrowed, promotedHigh, promotedLow, upperHalf } from "./sum";
 import { storeTail } from "./tail";
 
 /**
@@ -71,7 +71,7 @@ const MARGIN: f64 = 8.881784197001252e-16; // 2^−50
 function divideByOne(at: usize, count: i32, t: f64): void {
   const down = f64x2.splat((1 - MARGIN) / t), up = f64x2.splat((1 + MARGIN) / t);
   for (; count > 0; count -= 4, at += 16) {
-    const x = v128.load(at), low = f64x2.promote_low_f32x4(x), high = f64x2.promote_low_f32x4(upperHalf(x));
+    const x = v128.load(at), low = f64x2.promote_low_f32x4(x), high = f64x2.promote_low_f32x4(upperHalf(x)); // each is used twice
     let y = narrowed(f64x2.mul(low, down), f64x2.mul(high, down));
     if (v128.any_true(f32x4.ne(y, narrowed(f64x2.mul(low, up), f64x2.mul(high, up)))))
       y = narrowed(f64x2.div(low, f64x2.splat(t)), f64x2.div(high, f64x2.splat(t)));
@@ -81,23 +81,23 @@ function divideByOne(at: usize, count: i32, t: f64): void {
 
 /** In float64, so that there is one rounding, as of Math.fround(x / t + b). */
 function divide(at: usize, count: i32, temperatures: usize, moves: bool, bias: usize, biasMoves: bool): void {
-  let low = v128.load64_splat(temperatures), high = low, shift = f32x4.splat(0);
-  if (bias) shift = v128.load32_splat(bias);
+  let low = v128.load64_splat(temperatures), high = low, lowShift = f64x2.splat(0), highShift = lowShift;
+  if (bias) lowShift = highShift = f64x2.promote_low_f32x4(v128.load32_splat(bias));
   for (; count > 0; count -= 4, at += 16) {
     if (moves) {
       low = v128.load(temperatures);
       high = v128.load(temperatures, 16);
       temperatures += 32;
     }
-    const x = v128.load(at);
-    let a = f64x2.div(f64x2.promote_low_f32x4(x), low), b = f64x2.div(f64x2.promote_low_f32x4(upperHalf(x)), high);
+    let a = f64x2.div(promotedLow(at), low), b = f64x2.div(promotedHigh(at), high);
     if (bias) {
       if (biasMoves) {
-        shift = v128.load(bias);
+        lowShift = promotedLow(bias);
+        highShift = promotedHigh(bias);
         bias += 16;
       }
-      a = f64x2.add(a, f64x2.promote_low_f32x4(shift));
-      b = f64x2.add(b, f64x2.promote_low_f32x4(upperHalf(shift)));
+      a = f64x2.add(a, lowShift);
+      b = f64x2.add(b, highShift);
     }
     storeSome(at, narrowed(a, b), count);
   }

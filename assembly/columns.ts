@@ -38,18 +38,18 @@ function startAt(slot: usize, lane: usize): usize {
   return <usize>load<u32>(slot + (lane << 2), STARTS);
 }
 
-/** Where the rows of a batch begin. */
-export function findStarts(row: i32, count: i32, cols: i32, inner: i32, stride: usize, slots: usize): void {
+/** Where the rows of a batch begin: `inner` of them side by side, `pitch` bytes from those on to the next ones. */
+export function findStarts(row: i32, count: i32, pitch: usize, inner: i32, slots: usize): void {
   for (let lane = 0; lane < count; lane += GROUP_ROWS, slots += SLOT_BYTES) {
     const first = row + firstOf(lane, count), rowsHere = min(count, GROUP_ROWS);
-    let within = first % inner, start = <usize>(first / inner) * <usize>cols * stride + (<usize>within << 2);
+    let within = first % inner, start = <usize>(first / inner) * pitch + (<usize>within << 2);
     for (let i = 0; i < GROUP_ROWS; i++) {
       store<u32>(slots + (<usize>i << 2), <u32>start, STARTS);
       if (i + 1 >= rowsHere) continue;
       start += 4;
       if (++within < inner) continue;
       within = 0;
-      start += <usize>cols * stride - (<usize>inner << 2);
+      start += pitch - (<usize>inner << 2);
     }
   }
 }
@@ -80,7 +80,7 @@ export function columns(
     count = batchAt(row, rows, inner, batchRows);
     const groups = (count + 3) >> 2, run = count > BATCH_ROWS ? RUN : cols, rowSums = sums + (<usize>row << 3);
     begin(work, groups);
-    findStarts(row, count, cols, inner, stride, work);
+    findStarts(row, count, <usize>cols * stride, inner, work);
     for (let first = 0; first < cols; first += run)
       gather(src + <usize>first * stride, count, min(cols - first, run), stride, data + (<usize>first << 4), apart, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
@@ -136,7 +136,7 @@ export function finishColumns(operation: i32, src: usize, dst: usize, count: i32
 
 /** Rows that lie side by side, all of them. */
 export function findNeighbours(count: i32, slots: usize): void {
-  findStarts(0, count, 0, count, 0, slots);
+  findStarts(0, count, 0, count, slots);
 }
 
 /** Whether a batch has all its rows, and they are neighbours everywhere. */

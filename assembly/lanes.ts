@@ -184,8 +184,6 @@ function findFactors(slots: usize, count: i32): void {
 }
 
 /** Which row a lane is of, of `count`. */
-// @ts-ignore: decorator
-@inline
 function rowOf(lane: i32, count: i32): usize {
   return <usize>min(firstOf(lane & ~3, count) + (lane & 3), count - 1);
 }

@@ -14,7 +14,7 @@ export const FROM_STATS: i32 = 4;
 // @ts-ignore: decorator
 @inline
 export function isLogarithmic(operation: i32): bool {
-  return operation == LOG_SOFTMAX || operation == LOG_SUM_EXP || operation == ROW_STATS;
+  return operation != SOFTMAX && operation != FROM_STATS;
 }
 
 /** Whether the result is one value a row, or two. */

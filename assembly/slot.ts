@@ -7,7 +7,7 @@ import {
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";
 import { LOG_SUM_EXP } from "./operation";
-import { narrowed, upperHalf } from "./sum";
+import { narrowed, promotedHigh, promotedLow } from "./sum";
 
 /** The largest element; −∞ before any, NaN where that is infinite and a NaN beside it. */
 export const MAX: usize = 0;
@@ -68,9 +68,8 @@ export function expOfMax(slot: usize): v128 {
 
 /** From the sum of the smaller terms, and how many are largest, to the logarithm. */
 export function findLogsOf(slot: usize): void {
-  const near = v128.load(slot, NEAR), count = v128.load(slot, COUNT);
-  const log01 = logOfSum(v128.load(slot, SUMS), near, count);
-  const log23 = logOfSum(v128.load(slot, SUMS + 16), upperHalf(near), upperHalf(count));
+  const log01 = logOfSum(v128.load(slot, SUMS), v128.load(slot, NEAR), v128.load(slot, COUNT));
+  const log23 = logOfSum(v128.load(slot, SUMS + 16), v128.load64_zero(slot, NEAR + 8), v128.load64_zero(slot, COUNT + 8));
   v128.store(slot, log01, LOGS);
   v128.store(slot, log23, LOGS + 16);
   v128.store(slot, narrowed(log01, log23), LOG);
@@ -115,8 +114,8 @@ export function firstOf(row: i32, count: i32): i32 {
 export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
   for (let row = 0; row < count; row += 4, slots += SLOT_BYTES) {
     const max = v128.load(slots, MAX), infinite = infiniteLanes(max);
-    const lse01 = f64x2.add(f64x2.promote_low_f32x4(max), v128.load(slots, LOGS));
-    const lse23 = f64x2.add(f64x2.promote_low_f32x4(upperHalf(max)), v128.load(slots, LOGS + 16));
+    const lse01 = f64x2.add(promotedLow(slots + MAX), v128.load(slots, LOGS));
+    const lse23 = f64x2.add(promotedHigh(slots + MAX), v128.load(slots, LOGS + 16));
     v128.store(slots, operation == LOG_SUM_EXP ? v128.bitselect(max, narrowed(lse01, lse23), infinite) : max, UPPER);
     for (let lane = 0; lane < min(count, 4); lane++) {
       const at = slots + (<usize>lane << 2), index = <usize>(firstOf(row, count) + lane);

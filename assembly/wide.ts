@@ -7,16 +7,16 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, exp, expm1, floored, kept, mulAdd, rebuilt, reduced, timesDouble,
+  HEIGHT, exp, expm1, floored, kept, lowered, mulAdd, rebuilt, reduced, timesDouble,
 } from "./exp";
 import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, UPPER,
+  CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   expOfMax, storeValues,
 } from "./slot";
-import { START, lost, storeSums, total, upperHalf } from "./sum";
+import { START, lost, lostOfTwo, storeSums, total, upperHalf } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -69,6 +69,44 @@ export function wide(
     nextSlots = freed;
     count = nextCount;
   }
+}
+
+/**
+ * A short row that is alone, by the passes of long ones and with the bits of narrow.ts, which would take it four times over.
+ * `src` and `dst` as in `wide`, the operation softmax or FROM_STATS.
+ */
+export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima: usize, sums: usize, slot: usize): void {
+  beginWide(slot, 1);
+  findMaxima(src, 1, cols, 0, slot);
+  findWideShifts(operation, slot, 1, maxima);
+  sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
+  sumInOrder(dst, cols, slot);
+  findResults(operation, slot, 1, sums);
+  scale(dst, 1, cols, 0, slot);
+}
+
+/** Terms, added up as in lanes.ts, and the largest. */
+// @ts-ignore: decorator
+@inline
+function sumInOrder(terms: usize, cols: i32, slot: usize): void {
+  const start = f32x4.splat(START), down = f32x4.splat(DOWN);
+  let high = f32x4.splat(0), low = high;
+  for (const end = terms + (<usize>cols << 2); terms < end; ) {
+    const stop = min(terms + FLUSHED_BYTES / GROUP_ROWS, end);
+    let sum = start, losses = f32x4.splat(0);
+    for (; terms < stop; terms += 4) {
+      const e = v128.load32_splat(terms), next = f32x4.add(sum, e);
+      losses = f32x4.add(losses, lost(sum, next, e));
+      sum = next;
+    }
+    sum = lowered(f32x4.sub(sum, start), down);
+    const all = f32x4.add(high, sum);
+    low = f32x4.add(low, f32x4.add(lowered(losses, down), lostOfTwo(high, sum, all)));
+    high = all;
+  }
+  v128.store(slot, high, SUM);
+  v128.store(slot, low, SUM_LOWER);
+  v128.store(slot, expOfMax(slot), LARGEST);
 }
 
 // @ts-ignore: decorator
@@ -271,12 +309,9 @@ function markNaN(src: usize, cols: i32, lane: usize): void {
 
 /** Between passes 2 and 3: what the terms are to be multiplied by, or the logarithms. */
 export function findWideResults(operation: i32, slot: usize, count: i32, sums: usize): void {
-  const sum01 = totalOf(slot), sum23 = totalOf(slot + 32);
-  if (isLogarithmic(operation)) {
-    v128.store(slot, sum01, SUMS);
-    v128.store(slot, sum23, SUMS + 16);
-  } else {
-    storeSums(slot + SUM, sum01, sum23);
+  for (let two: usize = 0; two < 32; two += 16) v128.store(slot + two, totalOf(slot + 2 * two), SUMS);
+  if (!isLogarithmic(operation)) {
+    storeSums(slot + SUM, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
     v128.store(slot, expOfMax(slot), LARGEST);
   }
   findResults(operation, slot, count, sums);

@@ -152,18 +152,7 @@ function inPlace(arena: Region, call: Call): void {
       const to = value ? dst : dst + 4 * row * outRowStride;
       if (isGradient(operation)) {
         const other = byteOffsetOf(grad) + 4 * row * rowStride;
-        kernel.gradientRows(
-          formOf(operation),
-          from,
-          other,
-          to,
-          count,
-          cols,
-          4 * rowStride,
-          4 * rowStride,
-          4 * outRowStride,
-          WORK,
-        );
+        kernel.gradientRows(formOf(operation), from, other, to, count, cols, 4 * rowStride, 4 * outRowStride, WORK);
       } else {
         giveStats(arena, call, row, count);
         kernel.rows(operation, from, to, count, cols, 4 * rowStride, 4 * outRowStride, MAXIMA, SUMS, WORK);
@@ -197,6 +186,7 @@ function inPlace(arena: Region, call: Call): void {
         cols,
         width,
         4 * inner,
+        4 * slab,
         WORK,
       );
     else {

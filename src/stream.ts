@@ -76,8 +76,8 @@ function whole(tile: Tile): void {
     loadGradient(tile);
     const grad = secondAt(tile);
     const form = formOf(operation);
-    if (inner === 1) kernel.gradientRows(form, DATA, grad, DATA, count, cols, stride, stride, stride, WORK);
-    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, widthOf(tile), stride, WORK);
+    if (inner === 1) kernel.gradientRows(form, DATA, grad, DATA, count, cols, stride, stride, WORK);
+    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, widthOf(tile), stride, cols * stride, WORK);
     save(tile);
     return;
   }

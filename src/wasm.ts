@@ -59,8 +59,7 @@ export interface Kernel {
     dst: number,
     rows: number,
     cols: number,
-    outStride: number,
-    gradStride: number,
+    stride: number,
     dstStride: number,
     work: number,
   ): void;
@@ -73,6 +72,7 @@ export interface Kernel {
     cols: number,
     inner: number,
     stride: number,
+    pitch: number,
     work: number,
   ): void;
 
@@ -150,4 +150,4 @@ export interface Kernel {
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 4;
+export const KERNEL_VERSION = 5;

@@ -84,7 +84,9 @@ onEveryBackend(`gradients ${WITH_SEED}`, (engine, name) => {
       for (const size of [1e-40, 1e-20, 1, 1e20, 1e37])
         for (const [length, options] of [
           [90, { cols: 9 }],
-          [91, { cols: 7, rowStride: 13, outRowStride: 13 }],
+          [440, { cols: 11 }],
+          [91, { cols: 7, rowStride: 13 }],
+          [520, { cols: 7, rowStride: 13, outRowStride: 13 }],
           [390, { cols: 130 }],
           [3003, { cols: 1001 }],
           [4200, { cols: 2100 }],
