@@ -226,7 +226,7 @@ export const MUTANTS = [
     { mistake: "missing stand-in: the third row is read where there are two", suites: ["kernel"],
       text: "rowsHere = min(count, GROUP_ROWS)", replacement: "rowsHere = GROUP_ROWS" },
     { mistake: "rows of the next block are read where its first one would be", suites: ["axis", "kernel"],
-      text: "      start += <usize>cols * stride - (<usize>inner << 2);\n", replacement: "      start += <usize>cols * stride;\n" },
+      text: "      start += pitch - (<usize>inner << 2);\n", replacement: "      start += pitch;\n" },
     { mistake: "no maximum of rows that are not side by side", suites: ["axis", "kernel"],
       text: "        max = f32x4.pmax(max, x);\n        a += stride;", replacement: "        a += stride;" },
     { mistake: "off by one: of two blocks, a row of the first is taken from the second", suites: ["axis", "kernel"],
