@@ -86,7 +86,7 @@ export function columns(
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     settle(data, cols, apart, work, groups);
     sum(operation, data, cols, apart, work, groups, true);
-    findResults(operation, work, count, rowSums);
+    findResults(operation, work, count, cols, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
     else
       for (let first = 0; first < cols; first += run)

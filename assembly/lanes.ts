@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS,
-  DOWN, HEIGHT, exp, expAbove, expm1, floored, kept, lowered, mulAdd, rebuilt, reduced,
+  DOWN, HEIGHT, exp, expm1, floored, kept, lowered, mulAdd, rebuilt, reduced,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, isLogarithmic } from "./operation";
@@ -15,7 +15,7 @@ import {
   CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
-import { CLOSE, LEAST_COUNT, START, equalLanes, lost, lostOfTwo, storeFactors, storeNudgedFactors, upperHalf } from "./sum";
+import { EQUALS_APART, START, equalLanes, lost, lostOfTwo, storeFactors, storeNudgedFactors, upperHalf } from "./sum";
 
 export const GROUP_ROWS: i32 = 4;
 export const BATCH_GROUPS: i32 = 8;
@@ -82,8 +82,6 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
     let data = first;
     const end = data + (<usize>cols << 4);
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
-    const largest = expAbove(v128.load(slots, NEAR), magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-    v128.store(slots, lowered(largest, down), LARGEST);
     let high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER), isFirst = begins;
     while (data < end) {
       const stop = min(data + FLUSHED_BYTES, end);
@@ -159,27 +157,26 @@ function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i
   }
 }
 
-/** Between the sums and the result. `sums`: of known statistics, in place of those found. */
-export function findResults(operation: i32, slots: usize, count: i32, sums: usize): void {
-  if (operation == FROM_STATS) takeSums(sums, slots, count);
+/** Between the sums and the result, of rows of `cols` in all. `sums`: of known statistics, in place of those found. */
+export function findResults(operation: i32, slots: usize, count: i32, cols: i32, sums: usize): void {
+  if (operation == FROM_STATS) {
+    takeSums(sums, slots, count);
+    cols = i32.MAX_VALUE; // these may be parts of any row
+  }
   if (isLogarithmic(operation)) for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findLogsOf(slots);
-  else findFactors(slots, count);
+  else findFactors(slots, count, cols);
 }
 
-/** From the sums of the terms to what those are to be multiplied by. One test for a batch: one for each group takes 1 % at 10 columns. */
-function findFactors(slots: usize, count: i32): void {
+/** From the sums of the terms to what those are to be multiplied by. */
+function findFactors(slots: usize, count: i32, cols: i32): void {
   const one = f32x4.splat(ONE), upperBits = i32x4.splat(UPPER_BITS);
-  const leastCount = f32x4.splat(LEAST_COUNT), close = f32x4.splat(CLOSE);
-  let equal = f32x4.splat(0);
-  for (let slot = slots, left = count; left > 0; left -= GROUP_ROWS, slot += SLOT_BYTES) {
-    const high = v128.load(slot, SUM), low = v128.load(slot, SUM_LOWER), sum = f32x4.add(high, low);
-    equal = v128.or(equal, equalLanes(sum, v128.load(slot, LARGEST), leastCount, close));
-    storeFactors(slot + UPPER, sum, lost(high, sum, low), one, upperBits);
-  }
-  if (!v128.any_true(equal)) return;
   for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) {
-    const high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER), sum = f32x4.add(high, low);
-    storeNudgedFactors(slots + UPPER, sum, lost(high, sum, low), v128.load(slots, LARGEST), one, upperBits);
+    const high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER);
+    const sum = f32x4.add(high, low), rest = lost(high, sum, low);
+    storeFactors(slots + UPPER, sum, rest, one, upperBits);
+    if (cols <= EQUALS_APART) continue;
+    const largest = expOfMax(slots);
+    if (v128.any_true(equalLanes(sum, largest))) storeNudgedFactors(slots + UPPER, sum, rest, largest, one, upperBits);
   }
 }
 

@@ -30,7 +30,7 @@ export function narrow(
     if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
     readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, apart, work);
     sum(operation, data, cols, apart, work, groups, true);
-    findResults(operation, work, count, rowSums);
+    findResults(operation, work, count, cols, rowSums);
     if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
     else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
     else writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);

@@ -72,16 +72,22 @@ export function narrowed(a: v128, b: v128): v128 {
 }
 
 /**
+ * In rows no longer than this, k equal terms come out as fround(1/k) by themselves: of all numbers in the middle between two float32, which have 25
+ * bits, none is closer to 1/k than 2^−25/k of it, unless it is equal, and factors and products are off by 2^−34.
+ */
+export const EQUALS_APART: i32 = 100;
+
+/**
  * A mask of the rows that may be k > 1 equal terms and nothing else that counts: the sum is then k times the largest term. A coarse
  * test, in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle. (Rows
  * of U(−100, 0) often have one: 10 columns of those took 1.6 times as long as ordinary ones.)
  */
 // @ts-ignore: decorator
 @inline
-export function equalLanes(sum: v128, largest: v128, leastCount: v128, close: v128): v128 {
-  const count = f32x4.pmax(f32x4.nearest(f32x4.div(sum, largest)), leastCount);
+export function equalLanes(sum: v128, largest: v128): v128 {
+  const count = f32x4.pmax(f32x4.nearest(f32x4.div(sum, largest)), f32x4.splat(LEAST_COUNT));
   const off = f32x4.abs(f32x4.sub(sum, f32x4.mul(count, largest)));
-  return f32x4.lt(off, f32x4.mul(sum, close));
+  return f32x4.lt(off, f32x4.mul(sum, f32x4.splat(CLOSE)));
 }
 
 /**

@@ -13,8 +13,8 @@ import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, begin, findResults, findShifts 
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
-  expOfMax, storeValues,
+  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
+  storeValues,
 } from "./slot";
 import { START, lost, lostOfTwo, storeSums, total, upperHalf } from "./sum";
 import { loadTail, storeTail } from "./tail";
@@ -53,7 +53,7 @@ export function wide(
     } else sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
     for (let row = 0; row < count; row += GROUP_ROWS) {
       const slot = slotOf(slots, row), some = min(count - row, GROUP_ROWS);
-      findWideResults(operation, slot, some, sums + (<usize>row << 3));
+      findWideResults(operation, slot, some, cols, sums + (<usize>row << 3));
       if (values) storeValues(operation, slot, some, dst + (<usize>row << 2), sums + (<usize>row << 3));
     }
     if (values) dst += <usize>count << 2;
@@ -81,11 +81,11 @@ export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima:
   findWideShifts(operation, slot, 1, maxima);
   sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
   sumInOrder(dst, cols, slot);
-  findResults(operation, slot, 1, sums);
+  findResults(operation, slot, 1, cols, sums);
   scale(dst, 1, cols, 0, slot);
 }
 
-/** Terms, added up as in lanes.ts, and the largest. */
+/** Terms, added up as in lanes.ts. */
 // @ts-ignore: decorator
 @inline
 function sumInOrder(terms: usize, cols: i32, slot: usize): void {
@@ -106,7 +106,6 @@ function sumInOrder(terms: usize, cols: i32, slot: usize): void {
   }
   v128.store(slot, high, SUM);
   v128.store(slot, low, SUM_LOWER);
-  v128.store(slot, expOfMax(slot), LARGEST);
 }
 
 // @ts-ignore: decorator
@@ -308,13 +307,10 @@ function markNaN(src: usize, cols: i32, lane: usize): void {
 }
 
 /** Between passes 2 and 3: what the terms are to be multiplied by, or the logarithms. */
-export function findWideResults(operation: i32, slot: usize, count: i32, sums: usize): void {
+export function findWideResults(operation: i32, slot: usize, count: i32, cols: i32, sums: usize): void {
   for (let two: usize = 0; two < 32; two += 16) v128.store(slot + two, totalOf(slot + 2 * two), SUMS);
-  if (!isLogarithmic(operation)) {
-    storeSums(slot + SUM, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
-    v128.store(slot, expOfMax(slot), LARGEST);
-  }
-  findResults(operation, slot, count, sums);
+  if (!isLogarithmic(operation)) storeSums(slot + SUM, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
+  findResults(operation, slot, count, cols, sums);
 }
 
 /** The sums of two rows that follow each other in the slot: all four lanes of each. */

@@ -78,7 +78,7 @@ function gradient(tile: Tile, piece: number): void {
 
 function forward(tile: Tile, piece: number): void {
   const { call, region, row, count } = tile;
-  const { operation, inner, outFormat, zeroEmpty } = call;
+  const { operation, cols, inner, outFormat, zeroEmpty } = call;
   const { kernel } = region;
   const isRow = inner === 1;
   const findMaxima = isRow ? kernel.findMaxima : kernel.findColumnMaxima;
@@ -115,7 +115,7 @@ function forward(tile: Tile, piece: number): void {
     });
   eachStrip(tile, (rows, work, _src, _dst, first) => {
     const sums = SUMS + 8 * first;
-    findResults(operation, work, rows, sums);
+    findResults(operation, work, rows, cols, sums);
     if (isValue(operation)) kernel.storeValues(operation, work, rows, MAXIMA + 4 * first, sums);
   });
   if (isValue(operation)) {

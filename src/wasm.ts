@@ -99,7 +99,7 @@ export interface Kernel {
   findMaxima(src: number, rows: number, cols: number, stride: number, slot: number): void;
   findWideShifts(operation: number, slot: number, count: number, maxima: number): void;
   sumWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
-  findWideResults(operation: number, slot: number, count: number, sums: number): void;
+  findWideResults(operation: number, slot: number, count: number, cols: number, sums: number): void;
   finishWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
   storeValues(operation: number, slots: number, count: number, values: number, sums: number): void;
   sumGradient(operation: number, out: number, grad: number, cols: number, slot: number): void;
@@ -118,7 +118,7 @@ export interface Kernel {
     stride: number,
     work: number,
   ): void;
-  findResults(operation: number, slots: number, count: number, sums: number): void;
+  findResults(operation: number, slots: number, count: number, cols: number, sums: number): void;
   finishColumns(
     operation: number,
     src: number,

@@ -63,6 +63,18 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
         }
   });
 
+  // One row in 30,000 shows whether its terms are added up in the very same way.
+  test("short rows alone, many of every length", () => {
+    const batch = logits(randomFrom(199), 5000 * 100, DISTRIBUTIONS[1]!);
+    for (let cols = 1; cols <= 100; cols++) {
+      const input = batch.subarray(0, 5000 * cols);
+      const alone = new Float32Array(input.length);
+      for (let at = 0; at < input.length; at += cols)
+        engine.softmax(input.subarray(at, at + cols), { out: alone.subarray(at, at + cols) });
+      expect(alone, `${cols} columns`).toEqualBitForBit(engine.softmax(input, { cols }));
+    }
+  });
+
   describe.each(EACH_SHAPE)("$title", ({ rows, cols }) => {
     const random = randomFrom(200 + cols);
     // Each row of another kind, so that rows far from zero, or with very small terms, lie beside ordinary ones.

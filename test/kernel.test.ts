@@ -573,7 +573,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
             kernel.findWideShifts(operation, work, 1, maxima ?? 0);
             kernel.sumWide(operation, src!, dst!, first, work);
             kernel.sumWide(operation, src! + end, dst! + end, last, work);
-            kernel.findWideResults(operation, work, 1, sums ?? 0);
+            kernel.findWideResults(operation, work, 1, first + last, sums ?? 0);
             if (isValue(operation)) return kernel.storeValues(operation, work, 1, dst!, sums ?? 0);
             kernel.finishWide(operation, src!, dst!, first, work);
             kernel.finishWide(operation, src! + end, dst! + end, last, work);
@@ -597,7 +597,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
                 kernel.findColumnMaxima(src!, count, cols, stride, work);
                 kernel.findShifts(operation, work, count, maxima ?? 0);
                 kernel.sumColumns(operation, src!, dst!, count, cols, stride, work);
-                kernel.findResults(operation, work, count, sums ?? 0);
+                kernel.findResults(operation, work, count, cols, sums ?? 0);
                 if (isValue(operation)) kernel.storeValues(operation, work, count, dst!, sums ?? 0);
                 else kernel.finishColumns(operation, src!, dst!, count, cols, stride, work);
               },
