@@ -91,21 +91,20 @@ function findLogGradients(out: usize, grad: usize, dst: usize, end: usize, sum01
 }
 
 /**
- * The longest row with a tail that goes into lanes, four rows to a group. `relaxed`, Node 24: 2 columns 15.6 → 6.2 ns per element, 5 6.4 →
- * 3.7, 10 2.6 → 2.5; log-softmax 24.4 → 9.9, 11.6 → 6.8, 7.6 → 5.5. Without a tail, 4 columns would take 3.9 instead of 2.8.
+ * The longest row with a tail that goes into lanes, four rows to a group. `relaxed`, Node 24: 2 columns 15.6 → 5.9 ns per element, 5 6.4 →
+ * 3.0, 10 2.6 → 2.1; log-softmax 24.6 → 8.9, 11.4 → 6.1, 7.5 → 5.0. Without a tail, 4 columns would take 3.9 instead of 2.8.
  */
-const SHORT_COLS: i32 = 12;
+const SHORT_COLS: i32 = 11;
 
 /** `rows` × `cols` of what came out, at `out`, and of its gradient, at `grad` → that of the logits, at `dst`; any two may be equal. */
 export function gradientRows(
   operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32,
   stride: usize, dstStride: usize, work: usize,
 ): void {
-  const isShort = cols <= SHORT_COLS && (cols & 3) != 0;
-  const step = isShort && stride == dstStride ? rows : 1; // if not, they go into lanes one by one
-  for (; rows > 0; rows -= step, out += stride, grad += stride, dst += dstStride) {
+  const isShort = cols <= SHORT_COLS && (cols & 3) != 0, step = isShort ? BATCH_ROWS : 1;
+  for (; rows > 0; rows -= step, out += <usize>step * stride, grad += <usize>step * stride, dst += <usize>step * dstStride) {
     if (isShort) {
-      gradientColumns(operation, out, grad, dst, step, cols, 1, 4, stride, work);
+      shortRows(operation, out, grad, dst, min(rows, BATCH_ROWS), cols, stride, dstStride, work);
       continue;
     }
     beginSlot(work, f32x4.splat(0));
@@ -140,14 +139,14 @@ export function finishGradient(operation: i32, out: usize, grad: usize, dst: usi
   storeTail(dst + whole, v128.load(slot, OUT_TAIL), left);
 }
 
-/** The same on rows side by side: see columns.ts. From one block of `inner` of them to the next it is `pitch` bytes. */
+/** The same on rows side by side: see columns.ts. */
 export function gradientColumns(
-  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32, inner: i32, stride: usize, pitch: usize, work: usize,
+  operation: i32, out: usize, grad: usize, dst: usize, rows: i32, cols: i32, inner: i32, stride: usize, work: usize,
 ): void {
   for (let row = 0; row < rows; row += BATCH_ROWS) {
     const count = min(rows - row, BATCH_ROWS);
     begin(work, (count + 3) >> 2);
-    findStarts(row, count, pitch, inner, work);
+    findStarts(row, count, <usize>cols * stride, inner, work);
     passInLanes(false, operation, out, grad, 0, count, cols, stride, work);
     passInLanes(true, operation, out, grad, dst, count, cols, stride, work);
   }
@@ -170,6 +169,21 @@ export function finishGradientColumns(operation: i32, out: usize, grad: usize, d
 const HALF_PIECE: i32 = PIECE / 2;
 const APART: usize = 16 * HALF_PIECE + 64;
 const GRADIENT: usize = <usize>BATCH_GROUPS * APART;
+
+/** At most 32 short rows, which are read once: no longer than a piece. */
+function shortRows(
+  operation: i32, out: usize, grad: usize, dst: usize, count: i32, cols: i32, stride: usize, dstStride: usize, work: usize,
+): void {
+  begin(work, (count + 3) >> 2);
+  findStarts(0, count, stride, 1, work);
+  passInLanes(false, operation, out, grad, 0, count, cols, 4, work);
+  for (let lane = 0, slot = work, data = work + SLOTS_BYTES; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
+    const end = data + (<usize>cols << 4);
+    findGradients(operation, data, data + GRADIENT, data, end, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
+  }
+  findStarts(0, count, dstStride, 1, work);
+  scatter(AS_IT_IS, dst, count, cols, 4, work + SLOTS_BYTES, 16, APART, work);
+}
 
 /** Both passes over them: adds to their sums, or, given those, `finishes`. */
 function passInLanes(

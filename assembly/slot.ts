@@ -23,7 +23,7 @@ export const SUM: usize = 80;
 export const SUM_LOWER: usize = 96;
 /** Or two float64 pairs: the sum of all terms but the largest ones (log.ts), or of a gradient. */
 export const SUMS: usize = 80;
-/** The largest term, or (int32) how many elements are as large as the maximum. */
+/** The largest term, where statistics are given, or (int32) how many elements are as large as the maximum. */
 export const LARGEST: usize = 112;
 export const COUNT: usize = 112;
 /** What terms are multiplied by, in two parts; or log Σ exp(x − max), two float64 pairs. */

@@ -79,8 +79,7 @@ export const EQUALS_APART: i32 = 100;
 
 /**
  * A mask of the rows that may be k > 1 equal terms and nothing else that counts: the sum is then k times the largest term. A coarse
- * test, in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle. (Rows
- * of U(−100, 0) often have one: 10 columns of those took 1.6 times as long as ordinary ones.)
+ * test, in float32, that lets nothing of the kind slip; `divisor` decides. A lone term needs no care: 1/1 is in no middle.
  */
 // @ts-ignore: decorator
 @inline

@@ -186,7 +186,6 @@ function inPlace(arena: Region, call: Call): void {
         cols,
         width,
         4 * inner,
-        4 * slab,
         WORK,
       );
     else {

@@ -77,7 +77,7 @@ function whole(tile: Tile): void {
     const grad = secondAt(tile);
     const form = formOf(operation);
     if (inner === 1) kernel.gradientRows(form, DATA, grad, DATA, count, cols, stride, stride, WORK);
-    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, widthOf(tile), stride, cols * stride, WORK);
+    else kernel.gradientColumns(form, DATA, grad, DATA, count, cols, widthOf(tile), stride, WORK);
     save(tile);
     return;
   }

@@ -72,7 +72,6 @@ export interface Kernel {
     cols: number,
     inner: number,
     stride: number,
-    pitch: number,
     work: number,
   ): void;
 
