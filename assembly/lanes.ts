@@ -23,6 +23,8 @@ export const SLOTS_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
 /** What goes through the stages of exp together. */
 export const BLOCK_BYTES: usize = 64;
+/** A cache line. */
+const LINE_BYTES: usize = 64;
 /** How much is added up (64 terms a lane) before a new sum begins: see sum.ts. */
 export const FLUSHED_BYTES: usize = 1024;
 
@@ -66,14 +68,22 @@ function markNaNs(data: usize, end: usize, slot: usize): void {
   v128.store(slot, v128.or(max, v128.and(nan, infiniteLanes(max))), MAX); // all bits set: a NaN
 }
 
-/** What the operation adds up of the elements; terms take their place. `begins`: no elements of these rows came before. */
-export function sum(operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool): void {
+/**
+ * What the operation adds up of the elements; terms take their place. `begins`: no elements of these rows came before. `ahead`, up to
+ * `aheadEnd`: what will be read next, and `toDst` from it what will be written; both are fetched meanwhile (narrow.ts).
+ */
+export function sum(
+  operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool,
+  ahead: usize = 0, aheadEnd: usize = 0, toDst: usize = 0,
+): void {
   if (isLogarithmic(operation)) sumRests(data, cols, apart, slots, groups);
-  else sumTerms(data, cols, apart, slots, groups, begins);
+  else sumTerms(data, cols, apart, slots, groups, begins, ahead, aheadEnd, toDst);
 }
 
 /** Logits in; their terms out, and the sum of each row's. */
-function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool): void {
+function sumTerms(
+  first: usize, cols: i32, apart: usize, slots: usize, groups: i32, begins: bool, ahead: usize, aheadEnd: usize, toDst: usize,
+): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const start = f32x4.splat(START), none = f32x4.splat(0), down = f32x4.splat(DOWN);
@@ -88,6 +98,11 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
       let sum = start, losses = none;
       // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
       for (; data + BLOCK_BYTES <= stop; data += BLOCK_BYTES) {
+        if (ahead < aheadEnd) {
+          load<i32>(ahead);
+          load<i32>(ahead + toDst);
+          ahead += LINE_BYTES;
+        }
         const x0 = floored(v128.load(data), lowest), x1 = floored(v128.load(data, 16), lowest);
         const x2 = floored(v128.load(data, 32), lowest), x3 = floored(v128.load(data, 48), lowest);
         const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);

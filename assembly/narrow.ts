@@ -9,6 +9,13 @@ import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firs
 const SHORT: i32 = 24;
 
 /**
+ * From here on, the next batch, and where it goes, are fetched while the terms of this one are computed, a cache line of each for each block of
+ * terms. `relaxed`, Node 24, 48 MiB: 21 columns 9 to 20 % off, 64 17 to 19 %, 100 25 to 27 %; 4 MiB: 7, 14 and 20 %; in cache 1 % more, and fewer
+ * columns, for which it is not done, 3 %. All of a group at once gains nothing. Not where `dst` is `src`, as in the scratch.
+ */
+const FETCHED_COLS: i32 = 16;
+
+/**
  * What the slots of a batch take of the work area; and as much more that its data do not lie as far from the start of a page as the
  * first array of an arena, which took 7 % more at 64 columns.
  */
@@ -24,12 +31,14 @@ export function narrow(
 ): void {
   const data = work + NARROW_SLOTS_BYTES, apart = apartBy(cols);
   const batchRows = cols <= SHORT ? 2 * GROUP_ROWS * BATCH_GROUPS : GROUP_ROWS * BATCH_GROUPS;
+  const fetches = cols >= FETCHED_COLS && src != dst && srcStride == dstStride;
+  const srcEnd = fetches ? src + <usize>(rows - 1) * srcStride + (<usize>cols << 2) : 0;
   for (let row = 0; row < rows; row += batchRows) {
     const count = min(rows - row, batchRows), groups = (count + 3) >> 2;
     const values = dst + (<usize>row << 2), rowSums = sums + (<usize>row << 3);
     if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
     readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, apart, work);
-    sum(operation, data, cols, apart, work, groups, true);
+    sum(operation, data, cols, apart, work, groups, true, src + <usize>(row + count) * srcStride, srcEnd, dst - src);
     findResults(operation, work, count, cols, rowSums);
     if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
     else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
