@@ -99,6 +99,7 @@ function sumTerms(
       // The stages of wide.ts, written again: an inline function returns one value, and these are four terms and two sums.
       for (; data + BLOCK_BYTES <= stop; data += BLOCK_BYTES) {
         if (ahead < aheadEnd) {
+          // Loads might trap, so no compiler leaves them out.
           load<i32>(ahead);
           load<i32>(ahead + toDst);
           ahead += LINE_BYTES;

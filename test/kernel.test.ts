@@ -183,6 +183,7 @@ test("rows that come in pieces: each strip of 32 has room, and so have as many a
   const { STRIP_ROWS, STRIP_WORK_BYTES, TABLE_ROWS, WORK_BYTES } = memory;
   expect(STRIP_WORK_BYTES).toBe(Math.max(piecesBytes(128), piecesBytes(128, 2)));
   expect((TABLE_ROWS / STRIP_ROWS) * STRIP_WORK_BYTES).toBeLessThanOrEqual(WORK_BYTES);
+  expect(piecesBytes(11, 2)).toBeLessThanOrEqual(ROWS_BYTES); // short rows of a gradient
 });
 
 describe("the debug build's assertions", () => {
