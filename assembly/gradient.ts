@@ -176,11 +176,9 @@ function shortRows(
 ): void {
   begin(work, (count + 3) >> 2);
   findStarts(0, count, stride, 1, work);
-  passInLanes(false, operation, out, grad, 0, count, cols, 4, work);
-  for (let lane = 0, slot = work, data = work + SLOTS_BYTES; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
-    const end = data + (<usize>cols << 4);
-    findGradients(operation, data, data + GRADIENT, data, end, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
-  }
+  gatherBoth(out, grad, count, cols, 4, work);
+  goThrough(false, operation, count, cols, work);
+  goThrough(true, operation, count, cols, work);
   findStarts(0, count, dstStride, 1, work);
   scatter(AS_IT_IS, dst, count, cols, 4, work + SLOTS_BYTES, 16, APART, work);
 }
@@ -191,14 +189,22 @@ function passInLanes(
 ): void {
   for (; length > 0; length -= HALF_PIECE, out += <usize>HALF_PIECE * stride, grad += <usize>HALF_PIECE * stride, dst += <usize>HALF_PIECE * stride) {
     const piece = min(length, HALF_PIECE);
-    let data = work + SLOTS_BYTES;
-    gather(out, count, piece, stride, data, APART, work);
-    gather(grad, count, piece, stride, data + GRADIENT, APART, work);
-    for (let lane = 0, slot = work; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
-      const end = data + (<usize>piece << 4);
-      if (finishes) findGradients(operation, data, data + GRADIENT, data, end, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
-      else addUp(operation, data, data + GRADIENT, end, slot);
-    }
+    gatherBoth(out, grad, count, piece, stride, work);
+    goThrough(finishes, operation, count, piece, work);
     if (finishes) scatter(AS_IT_IS, dst, count, piece, stride, work + SLOTS_BYTES, 16, APART, work);
+  }
+}
+
+function gatherBoth(out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
+  gather(out, count, length, stride, work + SLOTS_BYTES, APART, work);
+  gather(grad, count, length, stride, work + SLOTS_BYTES + GRADIENT, APART, work);
+}
+
+/** One pass over what lies in the work area. */
+function goThrough(finishes: bool, operation: i32, count: i32, length: i32, work: usize): void {
+  for (let lane = 0, slot = work, data = work + SLOTS_BYTES; lane < count; lane += 4, slot += SLOT_BYTES, data += APART) {
+    const end = data + (<usize>length << 4);
+    if (finishes) findGradients(operation, data, data + GRADIENT, data, end, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
+    else addUp(operation, data, data + GRADIENT, end, slot);
   }
 }

@@ -86,6 +86,7 @@ onEveryBackend(`gradients ${WITH_SEED}`, (engine, name) => {
           [90, { cols: 9 }],
           [440, { cols: 11 }],
           [91, { cols: 7, rowStride: 13 }],
+          [91, { cols: 7, rowStride: 13, outRowStride: 13 }],
           [520, { cols: 7, rowStride: 13, outRowStride: 13 }],
           [390, { cols: 130 }],
           [3003, { cols: 1001 }],
