@@ -316,33 +316,24 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
           causal,
         );
 
-  // Nothing is wrong. What follows allocates, and copies what would be written over before it is read.
-  let from = bitsOf(input as Elements, inputFormat);
-  let grad = gradient ? bitsOf(second as Elements, gradFormat) : NOTHING;
+  // Nothing is wrong. What follows allocates.
   let to: Stored = NOTHING;
   let stats = NO_STATS;
-  if (operation === ROW_STATS) {
+  if (operation === ROW_STATS)
     stats =
       max === undefined
         ? { max: allocated(what, rows), sum: allocatedDoubles(what, rows) }
         : { max: max as Float32Array, sum: sum as Float64Array };
-    if (overlap(from, stats.max) || overlap(from, stats.sum)) from = copied(what, from);
-  } else if (out === undefined) to = allocated(what, values ? rows : rows * outStride);
-  else {
-    to = bitsOf(out as Elements, outFormat);
-    const alike = stride === outStride && !values;
-    if (overlap(from, to, alike && inputFormat === outFormat)) from = copied(what, from);
-    if (gradient && overlap(grad, to, alike && gradFormat === outFormat)) grad = copied(what, grad);
-  }
+  else to = out === undefined ? allocated(what, values ? rows : rows * outStride) : bitsOf(out as Elements, outFormat);
   if (operation === FROM_STATS)
     stats = { max: keptArray(what, max as Float32Array, [to]), sum: keptArray(what, sum as Float64Array, [to]) };
   const kept = changes === undefined ? undefined : keptChanges(what, changes, [to, stats.max, stats.sum]);
 
   call.what = what;
   call.operation = operation;
-  call.input = from;
+  call.input = bitsOf(input as Elements, inputFormat);
   call.inputFormat = inputFormat;
-  call.grad = grad;
+  call.grad = gradient ? bitsOf(second as Elements, gradFormat) : NOTHING;
   call.gradFormat = gradFormat;
   call.out = to;
   call.outFormat = outFormat;
@@ -356,6 +347,25 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   call.changes = kept;
   call.zeroEmpty = empty === "zero";
   return call;
+}
+
+/** Copies the inputs that would be written over before they are read, where a call is not read whole first. */
+export function separate(call: Call): void {
+  const { what, operation, input, inputFormat, grad, gradFormat, out, outFormat, stats } = call;
+  if (operation === ROW_STATS) {
+    if (overlap(input, stats.max) || overlap(input, stats.sum)) call.input = copied(what, input);
+    return;
+  }
+  const alike = call.rowStride === call.outRowStride && !isValue(operation);
+  if (overlap(input, out, alike && inputFormat === outFormat)) call.input = copied(what, input);
+  if (isGradient(operation) && overlap(grad, out, alike && gradFormat === outFormat)) call.grad = copied(what, grad);
+}
+
+/** Copies the inputs that other threads can write to, where they are read more than once. */
+export function unshare(call: Call): void {
+  const { what, operation, input, grad } = call;
+  if (isShared(input)) call.input = copied(what, input);
+  if (isGradient(operation) && isShared(grad)) call.grad = copied(what, grad);
 }
 
 /** As `includes`, which anyone can patch. */
@@ -594,7 +604,7 @@ function overlap(a: ArrayBufferView, b: ArrayBufferView, mayCoincide = false): b
 }
 
 /** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */
-export function copied<T extends Typed>(what: string, array: T): T {
+function copied<T extends Typed>(what: string, array: T): T {
   return allocate(what, byteLengthOf(array), () => duplicate(array));
 }
 

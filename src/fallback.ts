@@ -2,9 +2,9 @@
 
 import { Arena } from "./arena.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
-import { allocated, type Call, copied } from "./check.js";
+import { allocated, type Call, separate, unshare } from "./check.js";
 import { storeElement } from "./half.js";
-import { bufferOf, fillElements, isShared } from "./intrinsics.js";
+import { bufferOf, fillElements } from "./intrinsics.js";
 import {
   FLOAT32,
   FROM_STATS,
@@ -22,8 +22,8 @@ import { isEmpty } from "./tables.js";
 
 export const jsBackend: Backend = {
   run(call) {
-    if (isShared(call.input)) call.input = copied(call.what, call.input);
-    if (isGradient(call.operation) && isShared(call.grad)) call.grad = copied(call.what, call.grad);
+    if (call.rows > 1) separate(call); // each is read whole before it is written
+    unshare(call);
     if (call.operation === SOFTMAX && isPlain(call)) rowByRow(call);
     else byBlocks(call);
   },
