@@ -10,6 +10,7 @@ import { UPPER_BITS, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
+import { SHORT_COLS } from "./sum";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 /** How many elements the work area holds. That is more than the L2 cache, and still quicker than to read rows twice (DESIGN.md). */
@@ -85,7 +86,7 @@ export function columns(
       gather(src + <usize>first * stride, count, min(cols - first, run), stride, data + (<usize>first << 4), apart, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     settle(data, cols, apart, work, groups);
-    sum(operation, data, cols, apart, work, groups, true);
+    sum(operation, data, cols, apart, work, groups, cols <= SHORT_COLS);
     findResults(operation, work, count, cols, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
     else
@@ -103,15 +104,17 @@ export function findColumnMaxima(src: usize, count: i32, length: i32, stride: us
     gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, PIECE_APART, work);
 }
 
-/** Terms are left at `dst`. */
-export function sumColumns(operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+/** Of rows of `cols` in all. Terms are left at `dst`. */
+export function sumColumns(
+  operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, cols: i32, work: usize,
+): void {
   findNeighbours(count, work);
   const data = work + SLOTS_BYTES, groups = (count + 3) >> 2;
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
     gather(src, count, piece, stride, data, PIECE_APART, work);
     settle(data, piece, PIECE_APART, work, groups);
-    sum(operation, data, piece, PIECE_APART, work, groups, false);
+    sum(operation, data, piece, PIECE_APART, work, groups, cols <= SHORT_COLS);
     if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, 16, PIECE_APART, work);
   }
 }

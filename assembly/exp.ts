@@ -126,7 +126,7 @@ export function lowestOf(exponent: v128): v128 {
 }
 
 // The stages of exp. They are apart so that wide.ts and narrow.ts can take four vectors through each stage
-// together: 16 % off the time of `simd`, nothing lost on `relaxed` (DESIGN.md, "The exp pass").
+// together: 9 % off the time of `simd`, nothing lost on `relaxed` (DESIGN.md, "The exp pass").
 
 /** Without a height: see `lowestOf`. The operand order matters: a NaN x is returned, not replaced. */
 // @ts-ignore: decorator

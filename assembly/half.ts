@@ -1,7 +1,6 @@
 // float16 and bfloat16 ↔ float32, four at a time. Counts are rounded up to a multiple of four: there must be room for that.
 
-/** As in src/wasm.ts. */
-export const FLOAT16: i32 = 1;
+/** As in src/operation.ts; anything else is float16. */
 export const BFLOAT16: i32 = 2;
 
 // Globals, for the reason that exp.ts gives: with literals, float16 takes twice as long.

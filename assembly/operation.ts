@@ -1,4 +1,4 @@
-// What a call of the kernel computes of each row. src/wasm.ts has the same numbers.
+// What a call of the kernel computes of each row. src/operation.ts has the same numbers.
 
 export const SOFTMAX: i32 = 0;
 /** x − max − log Σ exp(x − max) */

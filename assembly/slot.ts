@@ -2,7 +2,7 @@
 // for four rows at once. A slot is also the partial result of rows that arrive in pieces.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN, HEIGHT,
   expAbove, exponentOf, farLanes, lowered, lowestOf, magicOf,
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";
@@ -18,10 +18,10 @@ export const NEAR: usize = 32;
 /** For exp: see there. */
 export const LOWEST: usize = 48;
 export const MAGIC: usize = 64;
-/** The sum of the terms: its upper and its lower part. */
+/** The sum of the terms, of rows of up to SHORT_COLS: its upper and its lower part. So are all when their factors are found. */
 export const SUM: usize = 80;
 export const SUM_LOWER: usize = 96;
-/** Or two float64 pairs: the sum of all terms but the largest ones (log.ts), or of a gradient. */
+/** Or two float64 pairs: the same of longer rows, or the sum of all terms but the largest ones (log.ts), or of a gradient. */
 export const SUMS: usize = 80;
 /** The largest term, where statistics are given, or (int32) how many elements are as large as the maximum. */
 export const LARGEST: usize = 112;
@@ -96,8 +96,7 @@ export function takeSum(slot: usize, lane: i32, sum: f64): void {
   const at = slot + (<usize>lane << 2);
   let relative = load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST);
   if (relative < Infinity) relative = min(relative, <f64>f32.MAX_VALUE);
-  store<f32>(at, <f32>relative, SUM);
-  store<f32>(at, <f32>(relative - <f32>relative), SUM_LOWER);
+  store<f64>(slot + (<usize>lane << 3), relative * (HEIGHT == 0 ? 1 : 4294967296), SUMS);
 }
 
 /**
@@ -110,10 +109,13 @@ export function firstOf(row: i32, count: i32): i32 {
   return max(0, min(row, count - 4));
 }
 
-/** The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. */
+/**
+ * The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. Which zero is the maximum of
+ * several depends on the pieces, so none is −0.
+ */
 export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
   for (let row = 0; row < count; row += 4, slots += SLOT_BYTES) {
-    const max = v128.load(slots, MAX), infinite = infiniteLanes(max);
+    const max = f32x4.add(v128.load(slots, MAX), f32x4.splat(0)), infinite = infiniteLanes(max);
     const lse01 = f64x2.add(promotedLow(slots + MAX), v128.load(slots, LOGS));
     const lse23 = f64x2.add(promotedHigh(slots + MAX), v128.load(slots, LOGS + 16));
     v128.store(slots, operation == LOG_SUM_EXP ? v128.bitselect(max, narrowed(lse01, lse23), infinite) : max, UPPER);

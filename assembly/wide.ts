@@ -16,7 +16,7 @@ import {
   CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
 } from "./slot";
-import { START, lost, lostOfTwo, storeSums, total, upperHalf } from "./sum";
+import { SHORT_COLS, START, lost, total, upperHalf } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -90,7 +90,6 @@ export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima:
 @inline
 function sumInOrder(terms: usize, cols: i32, slot: usize): void {
   const start = f32x4.splat(START), down = f32x4.splat(DOWN);
-  let high = f32x4.splat(0), low = high;
   for (const end = terms + (<usize>cols << 2); terms < end; ) {
     const stop = min(terms + FLUSHED_BYTES / GROUP_ROWS, end);
     let sum = start, losses = f32x4.splat(0);
@@ -99,13 +98,15 @@ function sumInOrder(terms: usize, cols: i32, slot: usize): void {
       losses = f32x4.add(losses, lost(sum, next, e));
       sum = next;
     }
-    sum = lowered(f32x4.sub(sum, start), down);
-    const all = f32x4.add(high, sum);
-    low = f32x4.add(low, f32x4.add(lowered(losses, down), lostOfTwo(high, sum, all)));
-    high = all;
+    if (cols <= SHORT_COLS) {
+      v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
+      v128.store(slot, lowered(losses, down), SUM_LOWER);
+    } else {
+      const all = f64x2.add(v128.load(slot, SUMS), total(sum, losses, f64x2.splat(START)));
+      v128.store(slot, all, SUMS);
+      v128.store(slot, all, SUMS + 16);
+    }
   }
-  v128.store(slot, high, SUM);
-  v128.store(slot, low, SUM_LOWER);
 }
 
 // @ts-ignore: decorator
@@ -309,7 +310,6 @@ function markNaN(src: usize, cols: i32, lane: usize): void {
 /** Between passes 2 and 3: what the terms are to be multiplied by, or the logarithms. */
 export function findWideResults(operation: i32, slot: usize, count: i32, cols: i32, sums: usize): void {
   for (let two: usize = 0; two < 32; two += 16) v128.store(slot + two, totalOf(slot + 2 * two), SUMS);
-  if (!isLogarithmic(operation)) storeSums(slot + SUM, v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
   findResults(operation, slot, count, cols, sums);
 }
 
@@ -340,7 +340,7 @@ function subtract(
 ): void {
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride) {
     const lane = laneOf(slots, row);
-    const max = f32x4.add(v128.load32_splat(lane, CENTRE), v128.load32_splat(lane, NEAR));
+    const max = v128.load32_splat(lane, MAX);
     const log = v128.load32_splat(lane, LOG);
     const end = src + (<usize>cols << 2);
     let at = src, to = dst;

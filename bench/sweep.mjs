@@ -108,6 +108,8 @@ function merged(a, b) {
   const sum = (key) => a[key] + b[key];
   return {
     ...(b.maxUlp > a.maxUlp ? b : a),
+    highest: b.highest.units > a.highest.units ? b.highest : a.highest,
+    lowest: b.lowest.units < a.lowest.units ? b.lowest : a.lowest,
     count: sum("count"),
     compared: sum("compared"),
     misrounded: sum("misrounded"),
@@ -144,6 +146,11 @@ function report() {
     ]),
   );
   for (const name of names) {
+    const all = [everyFloat, otherFloats, otherMaxima].map((found) => found[name]).reduce(merged);
+    for (const [what, { units, x }] of Object.entries({ highest: all.highest, lowest: all.lowest }))
+      console.log(`  ${name}: ${what} by ${units.toFixed(4)}·2^-24 of the true value, at x = ${described(x)}`);
+    const spread = all.highest.units - all.lowest.units;
+    console.log(`  ${name}: softmax is off by at most ${(spread + 1).toFixed(2)} ULP: both, and one rounding`);
     const { atZero, atMinusZero, largestZero, smallestNonZero, firstBreak } = everyFloat[name];
     console.log(`\n  ${name}: exp(+0) = ${atZero}, exp(−0) = ${atMinusZero}`);
     console.log(

@@ -18,6 +18,7 @@ const DST = SRC + 4 * CHUNK;
 /** exp may be given as 0 below the first, and must be below the second (DESIGN.md, "Numbers"). */
 const MAY_BE_ZERO = 2 ** -125;
 const MUST_BE_ZERO = 2 ** -127;
+const LEAST_NORMAL = 2 ** -126;
 
 /** From here on, a row is first moved by its maximum (assembly/exp.ts). */
 const FAR = 256;
@@ -69,6 +70,8 @@ parentPort.on("message", (job) => {
     compared: 0,
     maxUlp: 0,
     witness: 0,
+    highest: { units: 0, x: 0 },
+    lowest: { units: 0, x: 0 },
     misrounded: 0,
     breaks: 0,
     firstBreak: undefined,
@@ -146,6 +149,11 @@ function compare({ es, height }, count, found) {
     if (ulp > maxUlp) {
       maxUlp = ulp;
       found.witness = input[i];
+    }
+    if (2 * ulp > Math.min(found.highest.units, -found.lowest.units) && truth[i] >= LEAST_NORMAL) {
+      const units = (e / truth[i] - 1) * 2 ** 24;
+      if (units > found.highest.units) found.highest = { units, x: input[i] };
+      if (units < found.lowest.units) found.lowest = { units, x: input[i] };
     }
     if (Number.isNaN(e)) found.notNumbers++;
     if (truth[i] < MUST_BE_ZERO) found.zeroTooLate++;

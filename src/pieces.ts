@@ -105,7 +105,7 @@ function forward(tile: Tile, piece: number): void {
   const sumPiece = () =>
     eachStrip(tile, (rows, work, src, dst) => {
       if (isRow) kernel.sumWide(operation, src, dst, tile.length, work);
-      else kernel.sumColumns(operation, src, dst, rows, tile.length, stride, work);
+      else kernel.sumColumns(operation, src, dst, rows, tile.length, stride, cols, work);
     });
   if (operation !== FROM_STATS || keepsTerms)
     eachPiece(tile, piece, () => {

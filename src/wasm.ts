@@ -113,8 +113,9 @@ export interface Kernel {
     src: number,
     dst: number,
     count: number,
-    cols: number,
+    length: number,
     stride: number,
+    cols: number,
     work: number,
   ): void;
   findResults(operation: number, slots: number, count: number, cols: number, sums: number): void;
@@ -149,4 +150,4 @@ export interface Kernel {
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 5;
+export const KERNEL_VERSION = 6;

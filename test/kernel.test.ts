@@ -608,7 +608,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
                 kernel.begin(work, groups);
                 kernel.findColumnMaxima(src!, count, cols, stride, work);
                 kernel.findShifts(operation, work, count, maxima ?? 0);
-                kernel.sumColumns(operation, src!, dst!, count, cols, stride, work);
+                kernel.sumColumns(operation, src!, dst!, count, cols, stride, cols, work);
                 kernel.findResults(operation, work, count, cols, sums ?? 0);
                 if (isValue(operation)) kernel.storeValues(operation, work, count, dst!, sums ?? 0);
                 else kernel.finishColumns(operation, src!, dst!, count, cols, stride, work);
