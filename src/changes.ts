@@ -2,6 +2,7 @@
 // (assembly/change.ts), from the tables that are filled here; `changeRow` does that of the fallback, and says what is meant.
 
 import { elementAt } from "./half.js";
+import { copy } from "./memory.js";
 import { FLOAT32, type Format, type Stored } from "./operation.js";
 
 /** The last two axes of a batch, and where the rows lie with respect to them. */
@@ -78,9 +79,11 @@ export function readRows(
   pitch: number,
 ): void {
   let from = positionOf(row, 0, cols, inner, rowStride);
-  for (let col = 0; col < cols; col++, from += inner)
-    if (format === FLOAT32) for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = array[from + i]!;
-    else for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = elementAt(array, format, from + i);
+  if (inner === 1 && format === FLOAT32) copy(array as Float32Array, from, logits, 0, cols);
+  else
+    for (let col = 0; col < cols; col++, from += inner)
+      if (format === FLOAT32) for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = array[from + i]!;
+      else for (let i = 0, to = col; i < count; i++, to += pitch) logits[to] = elementAt(array, format, from + i);
 }
 
 /**
@@ -107,8 +110,8 @@ function changeLogits(
   const { bias, biasIsFull, mask, maskIsFull } = changes;
   const start = firstKept(changes, row, cols);
   const end = endKept(changes, row, cols, inner);
-  for (let col = 0; col < cols; col++) {
-    const position = positionOf(row, col, cols, inner, cols);
+  let position = positionOf(row, 0, cols, inner, cols);
+  for (let col = 0; col < cols; col++, position += inner) {
     const keeps = col >= start && col < end && (mask === undefined || mask[maskIsFull ? position : col] !== 0);
     const shift = bias === undefined ? -0 : bias[biasIsFull ? position : col]!; // −0 is what adds nothing to −0
     logits[at + col] = keeps ? logits[at + col]! / temperature + shift : -Infinity;

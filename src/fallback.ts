@@ -2,9 +2,10 @@
 
 import { Arena } from "./arena.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
-import { allocated, type Call, separate, unshare } from "./check.js";
+import { allocated, allocatedDoubles, type Call, separate, unshare } from "./check.js";
 import { storeElement } from "./half.js";
 import { bufferOf, fillElements } from "./intrinsics.js";
+import { copy } from "./memory.js";
 import {
   FLOAT32,
   FROM_STATS,
@@ -47,20 +48,29 @@ function isPlain({ inputFormat, outFormat, inner, cols, rowStride, outRowStride,
   );
 }
 
-function rowByRow({ input, out, rows, cols }: Call): void {
+/** Terms of the row at hand, in doubles. Kept between calls up to this length, then allocated anew. */
+let terms: Float64Array = new Float64Array(0);
+let termCount = 0;
+const KEPT_TERMS = 65536;
+
+function termsFor({ what, cols }: Call): Float64Array {
+  if (cols <= termCount) return terms;
+  if (cols > KEPT_TERMS) return allocatedDoubles(what, cols);
+  const count = Math.min(2 * cols, KEPT_TERMS);
+  terms = allocatedDoubles(what, count);
+  termCount = count;
+  return terms;
+}
+
+function rowByRow(call: Call): void {
+  const { input, out, rows, cols } = call;
   const from = input as Float32Array;
   const to = out as Float32Array;
   const end = rows * cols;
-  if (cols === 2) {
-    for (let start = 0; start < end; start += cols) reference.softmaxOfTwo(from, to, start);
-    return;
-  }
-  if (cols === 3) {
-    for (let start = 0; start < end; start += cols) reference.softmaxOfThree(from, to, start);
-    return;
-  }
-  const terms = reference.termsFor(cols);
-  for (let start = 0; start < end; start += cols) reference.softmax(from, to, start, start + cols, terms);
+  const exps = termsFor(call);
+  if (cols === 2) for (let start = 0; start < end; start += cols) reference.softmaxOfTwo(from, to, start, exps);
+  else if (cols === 3) for (let start = 0; start < end; start += cols) reference.softmaxOfThree(from, to, start);
+  else for (let start = 0; start < end; start += cols) reference.softmax(from, to, start, start + cols, exps);
 }
 
 /**
@@ -80,20 +90,28 @@ function byBlocks(call: Call): void {
   const length = across * pitch - GAP;
   const block = allocated(what, length);
   const grads = isGradient(operation) ? allocated(what, length) : block;
+  const exps = operation === SOFTMAX ? termsFor(call) : terms;
   for (let first = 0, count = 0; first < rows; first += count) {
     count = Math.min(across, inner - (first % inner));
     readRows(call, input, inputFormat, first, count, block, pitch);
     if (isGradient(operation)) readRows(call, grad, gradFormat, first, count, grads, pitch);
     for (let i = 0; i < count; i++) {
       if (changes !== undefined) changeRow(call, changes, first + i, block, i * pitch);
-      perform(call, first + i, block, grads, i * pitch);
+      perform(call, first + i, block, grads, exps, i * pitch);
     }
     if (!isValue(operation)) writeRows(call, first, count, block, pitch);
   }
 }
 
 /** Row `index`, which is in `block` from `start` on. */
-function perform(call: Call, index: number, block: Float32Array, grads: Float32Array, start: number): void {
+function perform(
+  call: Call,
+  index: number,
+  block: Float32Array,
+  grads: Float32Array,
+  exps: Float64Array,
+  start: number,
+): void {
   const { operation, out, outFormat, stats, cols, zeroEmpty } = call;
   const end = start + cols;
   if (operation === LOG_SUM_EXP)
@@ -108,16 +126,19 @@ function perform(call: Call, index: number, block: Float32Array, grads: Float32A
     fillElements(block, operation === LOG_SOFTMAX ? -Infinity : 0, start, end);
   else if (operation === LOG_SOFTMAX) reference.logSoftmax(block, start, end);
   else if (operation === FROM_STATS) reference.softmaxFrom(block, start, end, stats.max[index]!, stats.sum[index]!);
-  else reference.softmax(block, block, start, end);
+  else reference.softmax(block, block, start, end, exps);
 }
 
 /** The results, rounded to the format that is wanted. */
 function writeRows(call: Call, row: number, count: number, block: Float32Array, pitch: number): void {
   const { out, outFormat, cols, inner, outRowStride } = call;
   let to = positionOf(row, 0, cols, inner, outRowStride);
-  for (let col = 0; col < cols; col++, to += inner)
-    if (outFormat === FLOAT32) for (let i = 0, from = col; i < count; i++, from += pitch) out[to + i] = block[from]!;
-    else for (let i = 0, from = col; i < count; i++, from += pitch) storeElement(out, outFormat, to + i, block[from]!);
+  if (inner === 1 && outFormat === FLOAT32) copy(block, 0, out as Float32Array, to, cols);
+  else
+    for (let col = 0; col < cols; col++, to += inner)
+      if (outFormat === FLOAT32) for (let i = 0, from = col; i < count; i++, from += pitch) out[to + i] = block[from]!;
+      else
+        for (let i = 0, from = col; i < count; i++, from += pitch) storeElement(out, outFormat, to + i, block[from]!);
 }
 
 /** Whether a row is nothing but −∞. */

@@ -30,32 +30,14 @@ function expOf(d: number, lowest: number): number {
   return power * (1 + f * (0.6931472028550945 + f * (0.24022647913627435 + f * cubic)));
 }
 
-/** Terms of the row at hand, in doubles. Kept between calls up to this length, then allocated anew. */
-let terms = new Float64Array(0);
-let termCount = 0;
-const KEPT_TERMS = 65536;
-
-export function termsFor(cols: number): Float64Array {
-  if (cols <= termCount) return terms;
-  const count = Math.max(cols, Math.min(2 * cols, KEPT_TERMS));
-  const grown = new Float64Array(count);
-  if (cols > KEPT_TERMS) return grown;
-  termCount = count;
-  terms = grown;
-  return grown;
-}
-
 // One row, from `start` to `end`; `out` may be `input`. Each is a function of its own, without a loop over rows around its loops: V8 may
 // enter such a loop in the middle, and then falls back to baseline code each time it ends, at six times the time.
 
-/** exp(x − max) / Σ exp(x − max). Rows have an element, hence do … while: a fifth less time than `for` at 100 columns (Node 22 to 26). */
-export function softmax(
-  input: Float32Array,
-  out: Float32Array,
-  start: number,
-  end: number,
-  exps: Float64Array = termsFor(end - start),
-): void {
+/**
+ * exp(x − max) / Σ exp(x − max); `exps` has room for a row. Rows have an element, hence do … while: a fifth less time than `for` at 100
+ * columns (Node 22 to 26).
+ */
+export function softmax(input: Float32Array, out: Float32Array, start: number, end: number, exps: Float64Array): void {
   let max = -Infinity;
   let i = start;
   do {
@@ -80,10 +62,10 @@ export function softmax(
 }
 
 /** The same of two elements, bit for bit: one exponential, as that of the larger is 1, and no branch on which one that is. */
-export function softmaxOfTwo(input: Float32Array, out: Float32Array, start: number): void {
+export function softmaxOfTwo(input: Float32Array, out: Float32Array, start: number, exps: Float64Array): void {
   const distance = input[start + 1]! - input[start]!;
   if (!(Math.abs(distance) < Infinity)) {
-    softmax(input, out, start, start + 2);
+    softmax(input, out, start, start + 2, exps);
     return;
   }
   const e = expOf(-Math.abs(distance), LOWEST);
@@ -153,9 +135,9 @@ function extremeOf(input: Float32Array, start: number, end: number): number {
   return max;
 }
 
-/** The maximum and Σ exp(x − max): 0 for one of only −∞, 1 for one with +∞. */
+/** The maximum, never −0, and Σ exp(x − max): 0 for one of only −∞, 1 for one with +∞. */
 export function statistics(input: Float32Array, start: number, end: number): { max: number; sum: number } {
-  const max = extremeOf(input, start, end);
+  const max = extremeOf(input, start, end) + 0;
   if (Math.abs(max) === Infinity) return { max, sum: max < 0 ? 0 : 1 };
   return { max, sum: 1 + sumAboveOne(input, start, end, max) };
 }
