@@ -2,6 +2,7 @@
 
 import { checkCount, fail } from "./check.js";
 import { fillElements, sizeOf } from "./intrinsics.js";
+import type { NewFloat32Array } from "./options.js";
 
 declare global {
   /** As in TypeScript's `esnext.disposable`, for users who compile without it. */
@@ -12,7 +13,7 @@ declare global {
 
 /**
  * Arrays inside the kernel's memory, where an engine uses them without copying. Of fixed size: nothing it hands out ever
- * detaches. Made by {@link Engine.createArena}.
+ * detaches. To post one to a worker, `slice()` it first, or all of the arena is copied. Made by {@link Engine.createArena}.
  *
  * @example
  * ```ts
@@ -53,7 +54,7 @@ export class Arena {
    * @throws {@link TypeError} `ERR_SOFTMAX_DETACHED` where its buffer was transferred (`js`: others cannot be).
    * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
    */
-  alloc(length: number): Float32Array {
+  alloc(length: number): NewFloat32Array {
     this.#alive("alloc");
     const bytes = 4 * checkCount("alloc", "length", length, 0, 2 ** 32);
     if (bytes > this.bytesFree)

@@ -260,7 +260,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     else if (rowStride !== undefined)
       fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
     stride = strideOf(what, "rowStride", rowStride, width, 1);
-    rows = length === 0 ? 0 : Math.ceil(length / stride);
+    rows = cols === undefined ? 1 : length === 0 ? 0 : Math.ceil(length / stride);
     if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride, 1);
     else if (rows * width !== length)
       fail(
@@ -269,6 +269,12 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
         `${what}: "${inputName}" expected a multiple of ${width} elements, got ${length}`,
       );
   }
+  if (width > MOST_COLS && length > 0)
+    fail(
+      RangeError,
+      "ERR_SOFTMAX_LENGTH",
+      `${what}: "${inputName}" expected rows of at most ${MOST_COLS} elements, got ${width}`,
+    );
   const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
   if (gradient)
     checkLength(
@@ -284,6 +290,12 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     const name = operation === ROW_STATS ? "out" : "stats";
     exactLength(what, `${name}.max`, max as Float32Array, rows);
     exactLength(what, `${name}.sum`, sum as Float64Array, rows);
+    if (
+      operation === ROW_STATS &&
+      overlap(max as Float32Array, sum as Float64Array) &&
+      bufferOf(max as Float32Array) === bufferOf(sum as Float64Array)
+    )
+      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" expected memory of their own`);
   }
   if (out !== undefined && operation !== ROW_STATS) {
     if (values) exactLength(what, "out", out as Stored, rows);
@@ -308,7 +320,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
       : checkChanges(
           what,
           operation,
-          layout ?? { rows, cols: width, inner, rank: 2, fromLast: 0, height: rows, width },
+          layout ?? { rows, cols: width, inner, rank: cols === undefined ? 1 : 2, fromLast: 0, height: rows, width },
           temperature,
           bias,
           mask,
@@ -454,6 +466,9 @@ function checkLength(
   fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}${why}, got ${length}`);
 }
 
+/** The kernel counts the elements of a row in 32 bits. */
+const MOST_COLS = 2 ** 31 - 1;
+
 /** What a shape and an axis say. */
 interface Layout extends Matrix {
   readonly rows: number;
@@ -504,6 +519,8 @@ function checkChanges(
   causal: unknown,
 ): Changes {
   const { rows, cols } = layout;
+  // What other threads can write to is copied before it is checked.
+  if (kindOf(temperature) === "Float32Array") temperature = keptArray(what, temperature as Float32Array, []);
   if (temperature !== undefined) checkTemperature(what, operation, temperature, rows);
   if (bias !== undefined) checkKind(what, "bias", bias, "Float32Array");
   if (mask !== undefined) checkKind(what, "mask", mask, "Uint8Array");
@@ -511,6 +528,7 @@ function checkChanges(
   const maskIsFull = mask !== undefined && isFull(what, "mask", mask as Uint8Array, rows, cols);
   if (lengths !== undefined) {
     checkKind(what, "lengths", lengths, "Uint32Array", "Int32Array");
+    lengths = keptArray(what, lengths as Uint32Array, []);
     exactLength(what, "lengths", lengths as Uint32Array, rows);
     for (let row = 0; row < rows; row++) {
       const length = (lengths as Uint32Array)[row]!;
@@ -521,7 +539,8 @@ function checkChanges(
   let offset: number | undefined;
   if (causal !== undefined) {
     offset = checkCount(what, "causal", causal, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    if (layout.rank < 2) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "causal" needs a shape of two axes or more`);
+    if (layout.rank < 2)
+      fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "causal" needs "cols", or a shape of two axes or more`);
   }
   return {
     temperature: temperature as number | Float32Array | undefined,

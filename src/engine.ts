@@ -21,6 +21,7 @@ import type {
   BackwardOptions,
   Elements,
   LogSumExpOptions,
+  NewFloat32Array,
   RowStats,
   RowStatsOptions,
   SoftmaxOptions,
@@ -51,17 +52,17 @@ export class Engine {
   }
 
   /** {@link softmax}, on this engine. */
-  softmax<Out extends Elements = Float32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
+  softmax<Out extends Elements = NewFloat32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
     return this.#run("softmax", SOFTMAX, input, options) as NoInfer<Out>;
   }
 
   /** {@link logSoftmax}, on this engine. */
-  logSoftmax<Out extends Elements = Float32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
+  logSoftmax<Out extends Elements = NewFloat32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
     return this.#run("logSoftmax", LOG_SOFTMAX, input, options) as NoInfer<Out>;
   }
 
   /** {@link logSumExp}, on this engine. */
-  logSumExp<Out extends Elements = Float32Array>(input: Elements, options?: LogSumExpOptions<Out>): NoInfer<Out> {
+  logSumExp<Out extends Elements = NewFloat32Array>(input: Elements, options?: LogSumExpOptions<Out>): NoInfer<Out> {
     return this.#run("logSumExp", LOG_SUM_EXP, input, options) as NoInfer<Out>;
   }
 
@@ -71,7 +72,7 @@ export class Engine {
   }
 
   /** {@link softmaxFromStats}, on this engine. */
-  softmaxFromStats<Out extends Elements = Float32Array>(
+  softmaxFromStats<Out extends Elements = NewFloat32Array>(
     input: Elements,
     stats: RowStats,
     options?: SoftmaxOptions<Out>,
@@ -80,7 +81,7 @@ export class Engine {
   }
 
   /** {@link softmaxBackward}, on this engine. */
-  softmaxBackward<Out extends Elements = Float32Array>(
+  softmaxBackward<Out extends Elements = NewFloat32Array>(
     probs: Elements,
     grad: Elements,
     options?: BackwardOptions<Out>,
@@ -89,7 +90,7 @@ export class Engine {
   }
 
   /** {@link logSoftmaxBackward}, on this engine. */
-  logSoftmaxBackward<Out extends Elements = Float32Array>(
+  logSoftmaxBackward<Out extends Elements = NewFloat32Array>(
     logProbs: Elements,
     grad: Elements,
     options?: BackwardOptions<Out>,

@@ -1,4 +1,4 @@
-// Elements in the formats that are shorter than float32, one at a time. assembly/half.ts does the same eight at a time.
+// Elements in the formats that are shorter than float32, one at a time. assembly/half.ts does the same four at a time.
 
 import { BFLOAT16, FLOAT32, type Format, type Stored } from "./operation.js";
 

@@ -1,5 +1,5 @@
 // What typed arrays really are, asked through functions captured at load: a subclass cannot lie about its length, a
-// patched prototype changes nothing, and a Float32Array of another realm is as good as ours. Used by check.ts and memory.ts.
+// patched prototype changes nothing, and a Float32Array of another realm is as good as ours.
 
 const typedArray: object = Object.getPrototypeOf(Float32Array.prototype);
 

@@ -6,21 +6,7 @@ import { type Entry, entryOf } from "./entry.js";
 
 export { Arena } from "./arena.js";
 export { Engine } from "./engine.js";
-export type {
-  BackendName,
-  BackwardOptions,
-  Elements,
-  EngineOptions,
-  Float16Elements,
-  LayoutOptions,
-  LogitOptions,
-  LogSumExpOptions,
-  ResultOptions,
-  RowStats,
-  RowStatsOptions,
-  SoftmaxErrorCode,
-  SoftmaxOptions,
-} from "./options.js";
+export type * from "./options.js";
 export { mergeRowStats } from "./stats.js";
 
 function refuse(): never {

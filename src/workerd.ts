@@ -8,21 +8,7 @@ import { startKernel } from "./place.js";
 
 export { Arena } from "./arena.js";
 export { Engine } from "./engine.js";
-export type {
-  BackendName,
-  BackwardOptions,
-  Elements,
-  EngineOptions,
-  Float16Elements,
-  LayoutOptions,
-  LogitOptions,
-  LogSumExpOptions,
-  ResultOptions,
-  RowStats,
-  RowStatsOptions,
-  SoftmaxErrorCode,
-  SoftmaxOptions,
-} from "./options.js";
+export type * from "./options.js";
 export { mergeRowStats } from "./stats.js";
 
 const modules = { relaxed, simd };

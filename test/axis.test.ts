@@ -189,4 +189,13 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
       }
     expect(engine.softmax(new Float32Array([3]), { shape: [] })).toEqual(new Float32Array([1]));
   });
+
+  test("nothing at all is one row of no elements, unless the layout says otherwise", () => {
+    const empty = new Float32Array(0);
+    expect(engine.softmax(empty)).toEqual(empty);
+    expect(engine.logSumExp(empty)).toEqual(new Float32Array([-Infinity]));
+    expect(engine.rowStats(empty)).toEqual({ max: new Float32Array([-Infinity]), sum: new Float64Array(1) });
+    expect(engine.logSumExp(empty, { cols: 3 })).toEqual(empty);
+    expect(engine.logSumExp(empty, { cols: 0 })).toEqual(empty);
+  });
 });

@@ -309,9 +309,10 @@ onEveryBackend("bad options of every operation", (engine) => {
         refusedWith(what, { causal }, type(`${what}: "causal" expected a number, got ${named}`));
       for (const causal of [0.5, NaN, Infinity, -Infinity, 2 ** 53])
         refusedWith(what, { causal }, value(`${what}: "causal" expected an integer from `));
-      const needs = `${what}: "causal" needs a shape of two axes or more`;
+      const needs = `${what}: "causal" needs "cols", or a shape of two axes or more`;
       const one = { ...valid(what), second: statsOfRows(1), options: { shape: [12], causal: 0 } };
       refused(() => call(engine, what, one), option(needs));
+      refused(() => call(engine, what, { ...one, options: { causal: 0 } }), option(needs));
       refused(
         () => call(engine, what, { ...one, input: new Float32Array(1), options: { shape: [], causal: 0 } }),
         option(needs),
@@ -643,6 +644,56 @@ onEveryBackend("bad options of every operation", (engine) => {
     }
     expect(out).toEqual(new Float32Array(12).fill(engine.backend === "js" ? 7 : -Math.log(12)));
     expect(engine.logSoftmax(input, { out })).toEqual(new Float32Array(12).fill(-Math.log(12)));
+  });
+
+  test("no memory for the terms of a row, which only js keeps elsewhere", () => {
+    const { Float64Array: Real } = globalThis;
+    const input = new Float32Array(70_000);
+    const out = new Float32Array(70_000).fill(7);
+    class NoMemory {
+      constructor() {
+        throw new RangeError("Array buffer allocation failed");
+      }
+    }
+    try {
+      globalThis.Float64Array = NoMemory as unknown as typeof Float64Array;
+      if (engine.backend === "js")
+        for (const options of [{ out }, { out, temperature: 2 }])
+          refused(() => engine.softmax(input, options), memory("softmax: there is no memory for 560000 bytes"));
+      else engine.softmax(input, { out });
+    } finally {
+      globalThis.Float64Array = Real;
+    }
+    expect(out[0]).toBe(engine.backend === "js" ? 7 : Math.fround(1 / 70_000));
+  });
+
+  test("statistics into two arrays over the same memory", () => {
+    const buffer = new ArrayBuffer(64);
+    const sum = new Float64Array(buffer, 0, 2);
+    for (const at of [0, 4, 8, 12])
+      refused(
+        () => engine.rowStats(new Float32Array(8), { cols: 4, out: { max: new Float32Array(buffer, at, 2), sum } }),
+        value('rowStats: "out.max" and "out.sum" expected memory of their own'),
+      );
+    expect(new Uint8Array(buffer)).toEqual(new Uint8Array(64));
+    const max = new Float32Array(buffer, 16, 2);
+    expect(engine.rowStats(new Float32Array(8), { cols: 4, out: { max, sum } })).toEqual({
+      max: new Float32Array(2),
+      sum: new Float64Array([4, 4]),
+    });
+  });
+
+  test("a row longer than the kernel can count", ({ skip }) => {
+    const cols = 2 ** 31;
+    let bits: Uint16Array;
+    try {
+      bits = new Uint16Array(cols);
+    } catch {
+      return skip("there is no memory for such a row");
+    }
+    const message = 'softmax: "input" expected rows of at most 2147483647 elements, got 2147483648';
+    for (const layout of [{}, { cols }, { shape: [cols, 1], axis: 0 }])
+      refused(() => engine.softmax(bits, { ...layout, dtype: "float16" }), length(message));
   });
 
   test("rows without elements: the values of an empty sum, through no method of the caller's", () => {

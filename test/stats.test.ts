@@ -232,6 +232,16 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
       }
     });
 
+    test("a maximum of 0 is +0, whichever zeros there are", () => {
+      const input = new Float32Array(2000).fill(-1);
+      input[4] = -0;
+      input[1024] = 0;
+      for (const row of [input, input.subarray(0, 50), input.subarray(0, 5), new Float32Array([-0])]) {
+        expect(Object.is(engine.rowStats(row).max[0], 0)).toBe(true);
+        expect(Object.is(engine.rowStats(row, { shape: [row.length, 1], axis: 0 }).max[0], 0)).toBe(true);
+      }
+    });
+
     test("a sum of NaN shows, though the maximum is −∞, whatever empty says", () => {
       const spoilt = one(-Infinity, NaN);
       for (const empty of ["nan", "zero"] as const) {
