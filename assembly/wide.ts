@@ -102,9 +102,7 @@ function sumInOrder(terms: usize, cols: i32, slot: usize): void {
       v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
       v128.store(slot, lowered(losses, down), SUM_LOWER);
     } else {
-      const all = f64x2.add(v128.load(slot, SUMS), total(sum, losses, f64x2.splat(START)));
-      v128.store(slot, all, SUMS);
-      v128.store(slot, all, SUMS + 16);
+      v128.store(slot, f64x2.add(v128.load(slot, SUMS), total(sum, losses, f64x2.splat(START))), SUMS); // rows 2 and 3 are none
     }
   }
 }

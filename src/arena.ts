@@ -13,7 +13,7 @@ declare global {
 
 /**
  * Arrays inside the kernel's memory, where an engine uses them without copying. Of fixed size: nothing it hands out ever
- * detaches. To post one to a worker, `slice()` it first, or all of the arena is copied. Made by {@link Engine.createArena}.
+ * detaches. Post a `slice()` to a worker: an array takes a copy of the arena along. Made by {@link Engine.createArena}.
  *
  * @example
  * ```ts

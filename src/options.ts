@@ -55,7 +55,7 @@ export interface Float16Elements {
 /** Logits or results: float32; float16; or, in a Uint16Array, the bits that `dtype` names. */
 export type Elements = Float32Array | Uint16Array | Float16Elements;
 
-/** `Float32Array<ArrayBuffer>`, which TypeScript has had a name for since 5.7; until then, `Float32Array`. */
+/** `Float32Array<ArrayBuffer>`, from TypeScript 5.7 on. */
 export type NewFloat32Array = ReturnType<Float32ArrayConstructor["of"]>;
 
 /** Where the rows lie. */
@@ -82,8 +82,7 @@ export interface LayoutOptions {
 export interface LogitOptions {
   /**
    * What logits are divided by: a number, or one for each row; finite, not negative. 0 gives 1 for the first maximum, after `bias`,
-   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it). One so small that a logit divided by it
-   * is infinite gives NaN.
+   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it). If a quotient is infinite, the row is NaN.
    */
   readonly temperature?: number | Float32Array | undefined;
   /** Added to the logits: as many elements as the input has in its rows, or one row for all. */

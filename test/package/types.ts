@@ -13,10 +13,13 @@ const name: BackendName = engine.backend;
 const arena: Arena = engine.createArena(1024);
 const row: Float32Array = arena.alloc(3);
 row.set([3, 3, -Infinity]);
+/** `Float32Array<ArrayBuffer>`, as `new Response(…)` wants it; before TypeScript 5.7 that has no name. */
+const owned: ReturnType<Float32ArrayConstructor["of"]> = softmax(row);
 const shared = new Float32Array(new SharedArrayBuffer(12));
 const results: Float32Array[] = [
   engine.softmax(row, layout),
   softmax(row, { shape: [1, 3], axis: -1, out: new Float32Array(3) }),
+  owned,
   defaultEngine().softmax(row),
   fallback.createEngineSync().softmax(row),
   softmax(shared, { out: shared }).fill(0.5, 0, 2).fill(0, 2),
