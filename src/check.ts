@@ -269,11 +269,12 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
         `${what}: "${inputName}" expected a multiple of ${width} elements, got ${length}`,
       );
   }
-  if (width > MOST_COLS && length > 0)
+  // The kernel counts them in 32 bits.
+  if (width >= 2 ** 31 && length > 0)
     fail(
       RangeError,
       "ERR_SOFTMAX_LENGTH",
-      `${what}: "${inputName}" expected rows of at most ${MOST_COLS} elements, got ${width}`,
+      `${what}: "${inputName}" expected rows of less than 2^31 elements, got ${width}`,
     );
   const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
   if (gradient)
@@ -295,7 +296,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
       overlap(max as Float32Array, sum as Float64Array) &&
       bufferOf(max as Float32Array) === bufferOf(sum as Float64Array)
     )
-      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" expected memory of their own`);
+      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" overlap`);
   }
   if (out !== undefined && operation !== ROW_STATS) {
     if (values) exactLength(what, "out", out as Stored, rows);
@@ -361,6 +362,18 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   return call;
 }
 
+/** Whether the elements are float32, and nothing is to be done to them first. */
+export function isPlain({ inputFormat, gradFormat, outFormat, changes, zeroEmpty }: Call): boolean {
+  return (
+    inputFormat === FLOAT32 && gradFormat === FLOAT32 && outFormat === FLOAT32 && changes === undefined && !zeroEmpty
+  );
+}
+
+/** Whether rows follow each other, with nothing in between, where they come from and where they go. */
+export function adjoin({ inner, cols, rowStride, outRowStride }: Call): boolean {
+  return inner === 1 && rowStride === cols && outRowStride === cols;
+}
+
 /** Copies the inputs that would be written over before they are read, where a call is not read whole first. */
 export function separate(call: Call): void {
   const { what, operation, input, inputFormat, grad, gradFormat, out, outFormat, stats } = call;
@@ -370,7 +383,7 @@ export function separate(call: Call): void {
   }
   const alike = call.rowStride === call.outRowStride && !isValue(operation);
   if (overlap(input, out, alike && inputFormat === outFormat)) call.input = copied(what, input);
-  if (isGradient(operation) && overlap(grad, out, alike && gradFormat === outFormat)) call.grad = copied(what, grad);
+  if (overlap(grad, out, alike && gradFormat === outFormat)) call.grad = copied(what, grad);
 }
 
 /** Copies the inputs that other threads can write to, where they are read more than once. */
@@ -465,9 +478,6 @@ function checkLength(
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
   fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}${why}, got ${length}`);
 }
-
-/** The kernel counts the elements of a row in 32 bits. */
-const MOST_COLS = 2 ** 31 - 1;
 
 /** What a shape and an axis say. */
 interface Layout extends Matrix {

@@ -2,7 +2,7 @@
 
 import { Arena } from "./arena.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
-import { allocated, allocatedDoubles, type Call, separate, unshare } from "./check.js";
+import { adjoin, allocated, allocatedDoubles, type Call, isPlain, separate, unshare } from "./check.js";
 import { storeElement } from "./half.js";
 import { bufferOf, fillElements } from "./intrinsics.js";
 import { copy } from "./memory.js";
@@ -25,7 +25,7 @@ export const jsBackend: Backend = {
   run(call) {
     if (call.rows > 1) separate(call); // each is read whole before it is written
     unshare(call);
-    if (call.operation === SOFTMAX && isPlain(call)) rowByRow(call);
+    if (call.operation === SOFTMAX && isPlain(call) && adjoin(call)) rowByRow(call);
     else byBlocks(call);
   },
   createArena(byteLength) {
@@ -35,30 +35,13 @@ export const jsBackend: Backend = {
   clear() {},
 };
 
-/** Whether the rows are one after the other, in float32, and nothing is to be done to them first. */
-function isPlain({ inputFormat, outFormat, inner, cols, rowStride, outRowStride, changes, zeroEmpty }: Call): boolean {
-  return (
-    inputFormat === FLOAT32 &&
-    outFormat === FLOAT32 &&
-    inner === 1 &&
-    rowStride === cols &&
-    outRowStride === cols &&
-    changes === undefined &&
-    !zeroEmpty
-  );
-}
-
-/** Terms of the row at hand, in doubles. Kept between calls up to this length, then allocated anew. */
-let terms: Float64Array = new Float64Array(0);
-let termCount = 0;
+/** Room for the terms of a row, in doubles. Kept between calls for rows of up to so many, and only touched as far as needed. */
 const KEPT_TERMS = 65536;
+let terms: Float64Array | undefined;
 
 function termsFor({ what, cols }: Call): Float64Array {
-  if (cols <= termCount) return terms;
   if (cols > KEPT_TERMS) return allocatedDoubles(what, cols);
-  const count = Math.min(2 * cols, KEPT_TERMS);
-  terms = allocatedDoubles(what, count);
-  termCount = count;
+  terms ??= allocatedDoubles(what, KEPT_TERMS);
   return terms;
 }
 
@@ -90,7 +73,7 @@ function byBlocks(call: Call): void {
   const length = across * pitch - GAP;
   const block = allocated(what, length);
   const grads = isGradient(operation) ? allocated(what, length) : block;
-  const exps = operation === SOFTMAX ? termsFor(call) : terms;
+  const exps = operation === SOFTMAX ? termsFor(call) : undefined;
   for (let first = 0, count = 0; first < rows; first += count) {
     count = Math.min(across, inner - (first % inner));
     readRows(call, input, inputFormat, first, count, block, pitch);
@@ -109,7 +92,7 @@ function perform(
   index: number,
   block: Float32Array,
   grads: Float32Array,
-  exps: Float64Array,
+  exps: Float64Array | undefined,
   start: number,
 ): void {
   const { operation, out, outFormat, stats, cols, zeroEmpty } = call;
@@ -126,7 +109,7 @@ function perform(
     fillElements(block, operation === LOG_SOFTMAX ? -Infinity : 0, start, end);
   else if (operation === LOG_SOFTMAX) reference.logSoftmax(block, start, end);
   else if (operation === FROM_STATS) reference.softmaxFrom(block, start, end, stats.max[index]!, stats.sum[index]!);
-  else reference.softmax(block, block, start, end, exps);
+  else reference.softmax(block, block, start, end, exps!);
 }
 
 /** The results, rounded to the format that is wanted. */
