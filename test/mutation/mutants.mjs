@@ -621,7 +621,7 @@ export const MUTANTS = [
       text: "if (deterministic && selection.name === \"relaxed\")", replacement: "if (!deterministic && selection.name === \"\")" },
   ]),
   ...inFile("src/fallback.ts", [
-    { mistake: "terms of long rows are kept for good", suites: ["memory"],
+    { mistake: "terms of long rows are kept for good", suites: ["accuracy"],
       text: "  if (cols > KEPT_TERMS) return allocatedDoubles(what, cols);\n  terms ??= allocatedDoubles(what, KEPT_TERMS);", replacement: "  terms ??= allocatedDoubles(what, Math.max(cols, KEPT_TERMS));" },
     { mistake: "a batch writes over rows that it has not read", suites: ["overlap"],
       text: "    if (call.rows > 1) separate(call); // each", replacement: "    // each" },
