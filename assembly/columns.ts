@@ -10,7 +10,7 @@ import { UPPER_BITS, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
-import { SHORT_COLS } from "./sum";
+import { ONE_SUM_COLS } from "./sum";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 /** How many elements the work area holds. That is more than the L2 cache, and still quicker than to read rows twice (DESIGN.md). */
@@ -86,7 +86,7 @@ export function columns(
       gather(src + <usize>first * stride, count, min(cols - first, run), stride, data + (<usize>first << 4), apart, work);
     findShifts(operation, work, count, maxima + (<usize>row << 2));
     settle(data, cols, apart, work, groups);
-    sum(operation, data, cols, apart, work, groups, cols <= SHORT_COLS);
+    sum(operation, data, cols, apart, work, groups, cols <= ONE_SUM_COLS);
     findResults(operation, work, count, cols, rowSums);
     if (isValue(operation)) storeValues(operation, work, count, dst + (<usize>row << 2), rowSums);
     else
@@ -114,7 +114,7 @@ export function sumColumns(
     const piece = min(length, PIECE);
     gather(src, count, piece, stride, data, PIECE_APART, work);
     settle(data, piece, PIECE_APART, work, groups);
-    sum(operation, data, piece, PIECE_APART, work, groups, cols <= SHORT_COLS);
+    sum(operation, data, piece, PIECE_APART, work, groups, cols <= ONE_SUM_COLS);
     if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, 16, PIECE_APART, work);
   }
 }

@@ -16,7 +16,7 @@ import {
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
 import {
-  EQUALS_APART, SHORT_COLS, START, equalLanes, lost, storeFactors, storeNudgedFactors, storeSums, total, upperHalf, upperHalfOnce,
+  EQUALS_APART, ONE_SUM_COLS, START, equalLanes, lost, storeFactors, storeNudgedFactors, storeSums, total, upperHalf, upperHalfOnce,
 } from "./sum";
 
 export const GROUP_ROWS: i32 = 4;
@@ -28,7 +28,7 @@ export const BLOCK_BYTES: usize = 64;
 /** A cache line. */
 const LINE_BYTES: usize = 64;
 /** How much is added up before a new sum begins. */
-export const FLUSHED_BYTES: usize = SHORT_COLS << 4;
+export const FLUSHED_BYTES: usize = ONE_SUM_COLS << 4;
 
 /** From one group to the next: an odd number of cache lines, or all eight could share one place in the cache. */
 // @ts-ignore: decorator
@@ -71,20 +71,20 @@ function markNaNs(data: usize, end: usize, slot: usize): void {
 }
 
 /**
- * What the operation adds up of the elements; terms take their place. `isShort`: these are all of the rows, and no more than SHORT_COLS.
+ * What the operation adds up of the elements; terms take their place. `inOneSum`: these are all of the rows, and no more than ONE_SUM_COLS.
  * `ahead`, up to `aheadEnd`: what will be read next, and `toDst` from it what will be written; both are fetched meanwhile (narrow.ts).
  */
 export function sum(
-  operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, isShort: bool,
+  operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool,
   ahead: usize = 0, aheadEnd: usize = 0, toDst: usize = 0,
 ): void {
   if (isLogarithmic(operation)) sumRests(data, cols, apart, slots, groups);
-  else sumTerms(data, cols, apart, slots, groups, isShort, ahead, aheadEnd, toDst);
+  else sumTerms(data, cols, apart, slots, groups, inOneSum, ahead, aheadEnd, toDst);
 }
 
 /** Logits in; their terms out, and the sum of each row's. */
 function sumTerms(
-  first: usize, cols: i32, apart: usize, slots: usize, groups: i32, isShort: bool, ahead: usize, aheadEnd: usize, toDst: usize,
+  first: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool, ahead: usize, aheadEnd: usize, toDst: usize,
 ): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
@@ -133,7 +133,7 @@ function sumTerms(
         losses = f32x4.add(losses, lost(sum, next, e));
         sum = next;
       }
-      if (isShort) {
+      if (inOneSum) {
         // Not in float64, where four rows are two vectors: storeFactors has what that gains.
         v128.store(slots, lowered(f32x4.sub(sum, start), down), SUM);
         v128.store(slots, lowered(losses, down), SUM_LOWER);
@@ -184,7 +184,7 @@ export function findResults(operation: i32, slots: usize, count: i32, cols: i32,
 function findFactors(slots: usize, count: i32, cols: i32): void {
   const one = f32x4.splat(ONE), upperBits = i32x4.splat(UPPER_BITS);
   for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) {
-    if (cols > SHORT_COLS) storeSums(slots + SUM, v128.load(slots, SUMS), v128.load(slots, SUMS + 16));
+    if (cols > ONE_SUM_COLS) storeSums(slots + SUM, v128.load(slots, SUMS), v128.load(slots, SUMS + 16));
     const high = v128.load(slots, SUM), low = v128.load(slots, SUM_LOWER);
     const sum = f32x4.add(high, low), rest = lost(high, sum, low);
     storeFactors(slots + UPPER, sum, rest, one, upperBits);

@@ -4,7 +4,7 @@ import { NOTHING, UPPER_BITS, DOWN, farLanes, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
-import { SHORT_COLS } from "./sum";
+import { ONE_SUM_COLS } from "./sum";
 
 /** Twice as many rows go in a batch if they are this short: 2 to 4 % off at 2 to 10 columns; at 64, 3 % more (the L1 cache). */
 const SHORT: i32 = 24;
@@ -39,7 +39,7 @@ export function narrow(
     const values = dst + (<usize>row << 2), rowSums = sums + (<usize>row << 3);
     if (operation == FROM_STATS) takeMaxima(maxima + (<usize>row << 2), work, count);
     readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, apart, work);
-    sum(operation, data, cols, apart, work, groups, cols <= SHORT_COLS, src + <usize>(row + count) * srcStride, srcEnd, dst - src);
+    sum(operation, data, cols, apart, work, groups, cols <= ONE_SUM_COLS, src + <usize>(row + count) * srcStride, srcEnd, dst - src);
     findResults(operation, work, count, cols, rowSums);
     if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
     else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
@@ -156,7 +156,7 @@ function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usiz
     else if (lastCols == 2) max = tileIn(row0, row1, row2, row3, data, 2, max);
     else if (lastCols == 3) max = tileIn(row0, row1, row2, row3, data, 3, max);
     if (operation == FROM_STATS) max = v128.load(slot, MAX);
-    if (isLogarithmic(operation) || cols > SHORT_COLS) beginSlot(slot, max); // the sum of few terms begins by itself
+    if (isLogarithmic(operation) || cols > ONE_SUM_COLS) beginSlot(slot, max); // the sum of few terms begins by itself
     else v128.store(slot, max, MAX);
     findShiftsOf(slot, max);
     far = v128.or(far, farLanes(max));

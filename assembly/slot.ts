@@ -18,7 +18,7 @@ export const NEAR: usize = 32;
 /** For exp: see there. */
 export const LOWEST: usize = 48;
 export const MAGIC: usize = 64;
-/** The sum of the terms, of rows of up to SHORT_COLS: its upper and its lower part. So are all when their factors are found. */
+/** The sum of the terms, of rows of up to ONE_SUM_COLS: its upper and its lower part. So are all when their factors are found. */
 export const SUM: usize = 80;
 export const SUM_LOWER: usize = 96;
 /** Or two float64 pairs: the same of longer rows, or the sum of all terms but the largest ones (log.ts), or of a gradient. */

@@ -97,7 +97,7 @@ function divisor(sum: v128, largest: v128): v128 {
 }
 
 /** Up to here, a row has one such sum in each lane (lanes.ts). */
-export const SHORT_COLS: i32 = 64;
+export const ONE_SUM_COLS: i32 = 64;
 
 /** Four float64, sums of terms → float32 at `at`, and what that rounding has lost 16 bytes on. */
 // @ts-ignore: decorator

@@ -16,7 +16,7 @@ import {
   CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
 } from "./slot";
-import { SHORT_COLS, START, lost, total, upperHalf } from "./sum";
+import { ONE_SUM_COLS, START, lost, total, upperHalf } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -98,7 +98,7 @@ function sumInOrder(terms: usize, cols: i32, slot: usize): void {
       losses = f32x4.add(losses, lost(sum, next, e));
       sum = next;
     }
-    if (cols <= SHORT_COLS) {
+    if (cols <= ONE_SUM_COLS) {
       v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
       v128.store(slot, lowered(losses, down), SUM_LOWER);
     } else {

@@ -87,8 +87,9 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
     if (operation === LOG_SUM_EXP) return isBelow(out) ? undefined : arena;
     if (usesTables(operation) && (isBelow(stats.max) || isBelow(stats.sum))) return undefined;
     if (isValue(operation)) return arena;
-    if (isGradient(operation) && (bufferOf(grad) !== buffer || byteOffsetOf(grad) < DATA)) return undefined;
-    return bufferOf(out) === buffer && !isBelow(out) ? arena : undefined;
+    const isWithin = (array: ArrayBufferView) => byteOffsetOf(array) >= DATA && bufferOf(array) === buffer;
+    if (isGradient(operation) && !isWithin(grad)) return undefined;
+    return isWithin(out) ? arena : undefined;
   }
 
   return {

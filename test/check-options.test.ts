@@ -624,14 +624,15 @@ onEveryBackend("bad options of every operation", (engine) => {
     expect(result).toEqual(expected);
   });
 
+  class NoMemory {
+    constructor() {
+      throw new RangeError("Array buffer allocation failed");
+    }
+  }
+
   test("no memory for what a call needs beside its result", () => {
     const { Float32Array: Real } = globalThis;
     const [input, out] = [new Real(12), new Real(12).fill(7)];
-    class NoMemory {
-      constructor() {
-        throw new RangeError("Array buffer allocation failed");
-      }
-    }
     engine.softmax(input); // whatever is kept between calls is there
     try {
       globalThis.Float32Array = NoMemory as unknown as typeof Float32Array;
@@ -650,11 +651,6 @@ onEveryBackend("bad options of every operation", (engine) => {
     const { Float64Array: Real } = globalThis;
     const input = new Float32Array(70_000);
     const out = new Float32Array(70_000).fill(7);
-    class NoMemory {
-      constructor() {
-        throw new RangeError("Array buffer allocation failed");
-      }
-    }
     try {
       globalThis.Float64Array = NoMemory as unknown as typeof Float64Array;
       if (engine.backend === "js")
