@@ -37,7 +37,7 @@ export const VERSION: i32 = 6;
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
-export const NARROW_COLS: i32 = 100;
+export const NARROW_COLS: i32 = 112;
 
 /**
  * From here on, a short row that is alone is not taken four times over. Node 24, the kernel alone: 10 columns 92 → 90 ns (`simd` 118 → 96),

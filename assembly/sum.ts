@@ -14,6 +14,16 @@ export let START: f32 = HEIGHT == 0 ? 2 : 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
 export let CLOSE: f32 = 2.384185791015625e-07; // 2⁻²²: four roundings
 
+/**
+ * a + b. On `relaxed` by the multipliers, which have nothing else to do where terms are added up: Zen 3, Node 24, softmax of 10 columns 2 % off, 64
+ * and 100 4 %, 256 and 1000 3 %. Fused or not, a·1 is exact.
+ */
+// @ts-ignore: decorator
+@inline
+export function plus(a: v128, b: v128, one: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, one, b) : f32x4.add(a, b);
+}
+
 /** What `sum + term`, rounded to `next`, has lost. */
 // @ts-ignore: decorator
 @inline
@@ -67,7 +77,7 @@ export function narrowed(a: v128, b: v128): v128 {
  * In rows no longer than this, k equal terms come out as fround(1/k) by themselves: of all numbers in the middle between two float32, which have 25
  * bits, none is closer to 1/k than 2^−25/k of it, unless it is equal, and factors and products are off by 2^−34.
  */
-export const EQUALS_APART: i32 = 100;
+export const EQUALS_APART: i32 = 112;
 
 /**
  * A mask of the rows that may be k > 1 equal terms and nothing else that counts: the sum is then k times the largest term. A coarse

@@ -7,16 +7,16 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, exp, expm1, floored, kept, lowered, mulAdd, rebuilt, reduced, timesDouble,
+  HEIGHT, exp, lowered, timesDouble,
 } from "./exp";
-import { BLOCK_BYTES, FLUSHED_BYTES, GROUP_ROWS, begin, findResults, findShifts } from "./lanes";
+import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
 import {
   CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
 } from "./slot";
-import { ONE_SUM_COLS, START, lost, total, upperHalf } from "./sum";
+import { ONE_SUM_COLS, START, lost, plus, total, upperHalf, upperHalfOnce } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -24,6 +24,9 @@ const MAXIMA: usize = SLOT_BYTES;
 const TOTALS_01: usize = MAXIMA + 64;
 const TOTALS_23: usize = TOTALS_01 + 64;
 const WIDE_SLOT_BYTES: usize = TOTALS_23 + 64;
+
+/** Four vectors: what the loops take in a step. */
+const BLOCK_BYTES: usize = 64;
 
 const BATCH_ROWS: i32 = 8;
 const BATCH_SLOTS_BYTES: usize = <usize>(BATCH_ROWS / GROUP_ROWS) * WIDE_SLOT_BYTES;
@@ -38,6 +41,7 @@ export function wide(
   const batchRows = <usize>cols << 2 <= BATCHED_BYTES ? BATCH_ROWS : 1;
   const values = isLogarithmic(operation) && operation != LOG_SOFTMAX;
   let slots = work, nextSlots = work + BATCH_SLOTS_BYTES;
+  const terms = work + 2 * BATCH_SLOTS_BYTES;
   let count = min(rows, batchRows);
   beginWide(slots, count);
   findMaxima(src, count, cols, srcStride, slots);
@@ -48,7 +52,7 @@ export function wide(
     for (let row = 0; row < count; row += GROUP_ROWS)
       findWideShifts(operation, slotOf(slots, row), min(count - row, GROUP_ROWS), maxima + (<usize>row << 2));
     if (isLogarithmic(operation)) {
-      sumRests(src, count, cols, srcStride, slots);
+      sumRests(src, count, cols, srcStride, slots, terms);
       findMaxima(nextSrc, nextCount, cols, srcStride, nextSlots);
     } else sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
     for (let row = 0; row < count; row += GROUP_ROWS) {
@@ -79,7 +83,7 @@ export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima:
   beginWide(slot, 1);
   findMaxima(src, 1, cols, 0, slot);
   findWideShifts(operation, slot, 1, maxima);
-  sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
+  sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0, true);
   sumInOrder(dst, cols, slot);
   findResults(operation, slot, 1, cols, sums);
   scale(dst, 1, cols, 0, slot);
@@ -91,7 +95,7 @@ export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima:
 function sumInOrder(terms: usize, cols: i32, slot: usize): void {
   const start = f32x4.splat(START), down = f32x4.splat(DOWN);
   for (const end = terms + (<usize>cols << 2); terms < end; ) {
-    const stop = min(terms + FLUSHED_BYTES / GROUP_ROWS, end);
+    const stop = min(terms + PART_BYTES / GROUP_ROWS, end);
     let sum = start, losses = f32x4.splat(0);
     for (; terms < stop; terms += 4) {
       const e = v128.load32_splat(terms), next = f32x4.add(sum, e);
@@ -169,7 +173,7 @@ export function findWideShifts(operation: i32, slot: usize, count: i32, maxima: 
 
 /** Pass 2, for rows in pieces: what the operation adds up. Terms are left at `dst`. */
 export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize): void {
-  if (isLogarithmic(operation)) sumRests(src, 1, cols, 0, slot);
+  if (isLogarithmic(operation)) sumRests(src, 1, cols, 0, slot, slot + WIDE_SLOT_BYTES);
   else sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
 }
 
@@ -184,16 +188,17 @@ function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
 }
 
 /**
- * Writes the terms exp(x)·2^−N, and adds them to the rows' totals. And on the way, pass 1 of rows that come later: this pass
- * computes for so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
+ * Writes the terms exp(x)·2^−N, and adds them to the rows' totals: part by part, while they are in the L1 cache, and in two sums, since an
+ * addition waits for the one before it. And on the way, pass 1 of rows that come later: this pass computes for so long that their
+ * way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
  */
 function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
-  nextSrc: usize, nextRows: i32, nextSlots: usize,
+  nextSrc: usize, nextRows: i32, nextSlots: usize, isAlone: bool = false,
 ): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
-  const start = f32x4.splat(START), start64 = f64x2.splat(START);
+  const start = f32x4.splat(START), none = f32x4.splat(0), starts = f64x2.splat(2 * START);
 
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
@@ -205,10 +210,21 @@ function sumTerms(
 
     const end = at + (<usize>cols << 2);
     while (at < end) {
-      const stop = min(at + FLUSHED_BYTES, end);
+      const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
-      let sum = start, losses = f32x4.splat(0);
-      for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES, to += BLOCK_BYTES) {
+      let from = to;
+      for (; at + 16 <= stop; at += 16, to += 16)
+        v128.store(to, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
+      const bytes = stop - at;
+      let last = none;
+      if (bytes > 0) {
+        last = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+        storeTail(to, last, bytes);
+        at = stop;
+      }
+      if (isAlone) return; // one part; sumInOrder adds it up
+      let sumA = start, lossesA = none, sumB = start, lossesB = none;
+      for (; from + BLOCK_BYTES <= to; from += BLOCK_BYTES) {
         if (looksAhead) {
           max = f32x4.pmax(max, v128.load(ahead));
           max = f32x4.pmax(max, v128.load(ahead, 16));
@@ -216,82 +232,74 @@ function sumTerms(
           max = f32x4.pmax(max, v128.load(ahead, 48));
           ahead += BLOCK_BYTES;
         }
-        const x0 = floored(v128.load(at), lowest), x1 = floored(v128.load(at, 16), lowest);
-        const x2 = floored(v128.load(at, 32), lowest), x3 = floored(v128.load(at, 48), lowest);
-        const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
-        const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
-        const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);
-        const t2 = reduced(x2, s2, magic, ln2Upper, ln2Lower), t3 = reduced(x3, s3, magic, ln2Upper, ln2Lower);
-        const w0 = expm1(t0, q2, q3, q4, q5, q6), w1 = expm1(t1, q2, q3, q4, q5, q6);
-        const w2 = expm1(t2, q2, q3, q4, q5, q6), w3 = expm1(t3, q2, q3, q4, q5, q6);
-        const e0 = kept(rebuilt(w0, s0, one), x0, lowest), e1 = kept(rebuilt(w1, s1, one), x1, lowest);
-        const e2 = kept(rebuilt(w2, s2, one), x2, lowest), e3 = kept(rebuilt(w3, s3, one), x3, lowest);
-        v128.store(to, e0);
-        v128.store(to, e1, 16);
-        v128.store(to, e2, 32);
-        v128.store(to, e3, 48);
-        const a0 = f32x4.add(sum, e0), a1 = f32x4.add(a0, e1), a2 = f32x4.add(a1, e2), a3 = f32x4.add(a2, e3);
-        losses = f32x4.add(losses, lost(sum, a0, e0));
-        losses = f32x4.add(losses, lost(a0, a1, e1));
-        losses = f32x4.add(losses, lost(a1, a2, e2));
-        losses = f32x4.add(losses, lost(a2, a3, e3));
-        sum = a3;
+        const e0 = v128.load(from), e1 = v128.load(from, 16), e2 = v128.load(from, 32), e3 = v128.load(from, 48);
+        const a0 = plus(e0, sumA, one), b1 = plus(e1, sumB, one), a2 = plus(e2, a0, one), b3 = plus(e3, b1, one);
+        lossesA = plus(lost(sumA, a0, e0), lossesA, one);
+        lossesB = plus(lost(sumB, b1, e1), lossesB, one);
+        lossesA = plus(lost(a0, a2, e2), lossesA, one);
+        lossesB = plus(lost(b1, b3, e3), lossesB, one);
+        sumA = a2;
+        sumB = b3;
       }
-      for (; at + 16 <= stop; at += 16, to += 16) {
+      for (; from < to; from += 16) {
         if (looksAhead) {
           max = f32x4.pmax(max, v128.load(ahead));
           ahead += 16;
         }
-        const e = exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-        v128.store(to, e);
-        const next = f32x4.add(sum, e);
-        losses = f32x4.add(losses, lost(sum, next, e));
-        sum = next;
+        const e = v128.load(from), next = f32x4.add(sumA, e);
+        lossesA = f32x4.add(lossesA, lost(sumA, next, e));
+        sumA = next;
       }
-      if (at < stop) {
-        const bytes = stop - at;
+      if (bytes > 0) {
         if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
-        const e = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-        storeTail(to, e, bytes);
-        at = stop;
-        const next = f32x4.add(sum, e);
-        losses = f32x4.add(losses, lost(sum, next, e));
-        sum = next;
+        const next = f32x4.add(sumB, last);
+        lossesB = f32x4.add(lossesB, lost(sumB, next, last));
+        sumB = next;
       }
-      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses, start64)), TOTALS_01);
-      const upperTotal = total(upperHalf(sum), upperHalf(losses), start64);
-      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), upperTotal), TOTALS_23);
+      const losses = f32x4.add(lossesA, lossesB);
+      const total01 = f64x2.add(total(sumA, losses, starts), f64x2.promote_low_f32x4(sumB));
+      const total23 = f64x2.add(total(upperHalfOnce(sumA), upperHalfOnce(losses), starts), f64x2.promote_low_f32x4(upperHalfOnce(sumB)));
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total01), TOTALS_01);
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), total23), TOTALS_23);
     }
     if (looksAhead) v128.store(nextVector, max, MAXIMA);
   }
 }
 
-/** Adds up the terms of all elements but the largest, and counts those. */
-function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
+/** Adds up the terms of all elements but the largest, and counts those. The terms of a part of a row wait at `terms`. */
+function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize, terms: usize): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   for (let row = 0; row < rows; row++, src += stride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
     if (abs(load<f32>(lane, MAX)) == Infinity) markNaN(src, cols, lane);
-    const centre = v128.load32_splat(lane, CENTRE), max = v128.load32_splat(lane, NEAR);
+    const centre = v128.load32_splat(lane, CENTRE);
+    // NaN where it is infinite: then no element counts as the maximum, and the sum becomes NaN.
+    const max = f32x4.add(v128.load32_splat(lane, MAX), f32x4.sub(centre, centre));
     const lowest = f32x4.sub(v128.load32_splat(lane, LOWEST), f32x4.splat(LIFT * 0.6931471805599453));
     const magic = f32x4.add(v128.load32_splat(lane, MAGIC), f32x4.splat(LIFT - HEIGHT));
     let sum01 = v128.load(totals, TOTALS_01), sum23 = v128.load(totals, TOTALS_23);
     let count = 0, at = src;
     const end = src + (<usize>cols << 2);
-    for (; at + 16 <= end; at += 16) {
-      const x = f32x4.sub(v128.load(at), centre), isMax = f32x4.eq(x, max);
-      const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
-      count += popcnt(i32x4.bitmask(isMax));
-      sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-      sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
-    }
-    if (at < end) {
-      const x = f32x4.sub(loadTail(at, end - at), centre), isMax = f32x4.eq(x, max);
-      const e = v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
-      count += popcnt(i32x4.bitmask(isMax));
-      sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-      sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+    while (at < end) {
+      const stop = min(at + PART_BYTES, end);
+      let data = at, to = terms;
+      for (; at + 16 <= stop; at += 16, to += 16)
+        v128.store(to, exp(f32x4.sub(v128.load(at), centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
+      for (let from = terms; from < to; from += 16, data += 16) {
+        const isMax = f32x4.eq(v128.load(data), max), e = v128.andnot(v128.load(from), isMax);
+        count += popcnt(i32x4.bitmask(isMax));
+        sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
+        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+      }
+      if (at < stop) {
+        const x = loadTail(at, stop - at), isMax = f32x4.eq(x, max);
+        const e = v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
+        count += popcnt(i32x4.bitmask(isMax));
+        sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
+        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+        at = stop;
+      }
     }
     v128.store(totals, sum01, TOTALS_01);
     v128.store(totals, sum23, TOTALS_23);

@@ -14,12 +14,12 @@ export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const HELD = 1048576;
 /** What the kernel's WORK_BYTES asks for: those, and what is known about 256 rows. */
-export const WORK_BYTES: number = 4 * HELD + 13312;
+export const WORK_BYTES: number = 4 * HELD + 14336;
 /** What rows along the last axis take of it. */
-export const ROWS_WORK_BYTES = 18432;
+export const ROWS_WORK_BYTES = 20480;
 /** How many rows side by side go through the kernel at once, and what they take where they come in pieces. */
 export const STRIP_ROWS = 32;
-export const STRIP_WORK_BYTES = 18880;
+export const STRIP_WORK_BYTES = 19392;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;

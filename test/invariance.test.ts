@@ -65,8 +65,8 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
 
   // One row in 30,000 shows whether its terms are added up in the very same way.
   test("short rows alone, many of every length", () => {
-    const batch = logits(randomFrom(199), 5000 * 100, DISTRIBUTIONS[1]!);
-    for (let cols = 1; cols <= 100; cols++) {
+    const batch = logits(randomFrom(199), 5000 * 116, DISTRIBUTIONS[1]!);
+    for (let cols = 1; cols <= 116; cols++) {
       const input = batch.subarray(0, 5000 * cols);
       const alone = new Float32Array(input.length);
       for (let at = 0; at < input.length; at += cols)

@@ -166,18 +166,21 @@ describe("binaries", () => {
 const { WORK } = memory;
 const DATA = 49152;
 
-// What the parts of the kernel take of the work area: what is known about 32 rows, and some of their elements.
+// What the parts of the kernel take of the work area: what is known about 32 rows, the terms of a part of a row, and some of their elements.
 const SLOTS_BYTES = 1536;
+const PART_BYTES = 1024;
 const ROWS_BYTES = memory.ROWS_WORK_BYTES;
 /** From one group of four rows to the next: an odd number of cache lines. */
 const apart = (cols: number) => 64 * (Math.ceil(cols / 4) | 1);
 /** Of rows side by side: of two arrays, if those are both read, half as much of each. */
 const piecesBytes = (cols: number, arrays = 1) => {
   const most = 128 / arrays;
-  return SLOTS_BYTES + (8 * arrays - 1) * (16 * most + 64) + 16 * Math.min(cols, most);
+  return (
+    SLOTS_BYTES + (arrays === 1 ? PART_BYTES : 0) + (8 * arrays - 1) * (16 * most + 64) + 16 * Math.min(cols, most)
+  );
 };
 const columnsBytes = (rows: number, cols: number) =>
-  Math.min(8 * SLOTS_BYTES + Math.min(64, Math.ceil(rows / 4)) * apart(cols), memory.WORK_BYTES);
+  Math.min(8 * SLOTS_BYTES + PART_BYTES + Math.min(64, Math.ceil(rows / 4)) * apart(cols), memory.WORK_BYTES);
 
 test("rows that come in pieces: each strip of 32 has room, and so have as many as the tables", () => {
   const { STRIP_ROWS, STRIP_WORK_BYTES, TABLE_ROWS, WORK_BYTES } = memory;
