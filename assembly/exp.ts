@@ -13,7 +13,7 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `timesDouble`, `oneLess`, `rebuilt` and in what HEIGHT says; by the same bits in
+ * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess`, `rebuilt` and in what HEIGHT says; by the same bits in
  * `expOfFour` and `plus` (sum.ts); nowhere else.
  */
 // @ts-ignore: decorator
@@ -21,6 +21,14 @@
 export function mulAdd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The same in float64. */
+// @ts-ignore: decorator
+@inline
+export function mulAdd64(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f64x2.relaxed_madd(a, b, c);
+  return f64x2.add(f64x2.mul(a, b), c);
 }
 
 /**

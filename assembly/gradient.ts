@@ -3,6 +3,7 @@
 //   softmax      dx = p·(g − Σ p·g)
 //   log-softmax  dx = g − e^l·Σ g
 
+import { mulAdd64 } from "./exp";
 import { BATCH_GROUPS, SLOTS_BYTES, begin } from "./lanes";
 import { LOG_SOFTMAX } from "./operation";
 import { LOWER as GRAD_TAIL, SLOT_BYTES, SUMS, UPPER as OUT_TAIL, beginSlot } from "./slot";
@@ -15,8 +16,8 @@ import { loadTail, storeTail } from "./tail";
 export let LOWEST_64: f64 = -700;
 export let LOG2E_64: f64 = 1.4426950408889634;
 export let MAGIC_64: f64 = 6755399441056767; // 1.5·2^52 + 1023: leaves n + 1023 in the low bits, which become the exponent of 2^n
-export let LN2_64_UPPER: f64 = 0.6931471805598903;
-export let LN2_64_LOWER: f64 = 5.497923018708371e-14;
+export let LN2_64_UPPER: f64 = -0.6931471805598903;
+export let LN2_64_LOWER: f64 = -5.497923018708371e-14;
 export let P1: f64 = 1;
 export let P2: f64 = 0.50000000004268107;
 export let P3: f64 = 0.16666666784442417;
@@ -34,15 +35,11 @@ function exp64(
   p1: v128, p2: v128, p3: v128, p4: v128, p5: v128, p6: v128, p7: v128, p8: v128,
 ): v128 {
   const x = f64x2.pmax(l, lowest); // in this order: keeps NaN
-  const s = f64x2.add(f64x2.mul(x, log2e), magic), n = f64x2.sub(s, magic);
-  const t = f64x2.sub(f64x2.sub(x, f64x2.mul(n, ln2Upper)), f64x2.mul(n, ln2Lower));
-  let q = f64x2.add(f64x2.mul(p8, t), p7);
-  q = f64x2.add(f64x2.mul(q, t), p6);
-  q = f64x2.add(f64x2.mul(q, t), p5);
-  q = f64x2.add(f64x2.mul(q, t), p4);
-  q = f64x2.add(f64x2.mul(q, t), p3);
-  q = f64x2.add(f64x2.mul(q, t), p2);
-  const e = f64x2.add(f64x2.add(f64x2.mul(f64x2.mul(t, t), q), t), p1);
+  const s = mulAdd64(x, log2e, magic), n = f64x2.sub(s, magic);
+  const t = mulAdd64(n, ln2Lower, mulAdd64(n, ln2Upper, x)), t2 = f64x2.mul(t, t);
+  const q67 = mulAdd64(p7, t, p6), q45 = mulAdd64(p5, t, p4), q23 = mulAdd64(p3, t, p2);
+  const q = mulAdd64(mulAdd64(mulAdd64(p8, t2, q67), t2, q45), t2, q23);
+  const e = f64x2.add(mulAdd64(t2, q, t), p1);
   return v128.andnot(f64x2.mul(e, i64x2.shl(s, 52)), f64x2.lt(l, x)); // 0 times an infinite gradient is NaN
 }
 

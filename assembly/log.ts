@@ -4,7 +4,7 @@
 // The rest is added up 2^64 higher than the terms of softmax, so that nothing that shows beside 0 is lost: a float32 reaches
 // down to 2^−149, and long rows may add up many terms below it.
 
-import { LOG2E, exponentOf } from "./exp";
+import { LOG2E, exponentOf, mulAdd64 } from "./exp";
 
 /** How much higher the terms of a rest are: they are exp(x)·2^(LIFT − N). */
 export const LIFT: f32 = 64;
@@ -28,23 +28,15 @@ export let A7: v128 = f64x2(0.14285714285714285, 0.14285714285714285);
 export let A9: v128 = f64x2(0.1111111111111111, 0.1111111111111111);
 export let A11: v128 = f64x2(0.09090909090909091, 0.09090909090909091);
 
-/** a·x + b */
-// @ts-ignore: decorator
-@inline
-function linear(a: v128, x: v128, b: v128): v128 {
-  return f64x2.add(f64x2.mul(a, x), b);
-}
-
 /** exp(near)·2^−N in float64, for two rows whose maxima are the lower lanes: Taylor's polynomial of degree 8, to 2^−32. */
 export function maxTerm(near: v128): v128 {
   const x = f64x2.promote_low_f32x4(near);
   const t = f64x2.sub(x, f64x2.mul(f64x2.promote_low_f32x4(exponentOf(near)), LN2_64));
   const t2 = f64x2.mul(t, t), t4 = f64x2.mul(t2, t2);
   // Summed as a tree: it is waited for.
-  const low = f64x2.add(f64x2.add(t, ONE_64), f64x2.mul(linear(E3, t, E2), t2));
-  const high = f64x2.add(linear(E5, t, E4), f64x2.mul(linear(E7, t, E6), t2));
-  const top = f64x2.add(high, f64x2.mul(E8, t4));
-  return f64x2.add(low, f64x2.mul(top, t4));
+  const low = mulAdd64(mulAdd64(E3, t, E2), t2, f64x2.add(t, ONE_64));
+  const high = mulAdd64(mulAdd64(E7, t, E6), t2, mulAdd64(E5, t, E4));
+  return mulAdd64(mulAdd64(E8, t4, high), t4, low);
 }
 
 /** Σ exp(x − max) − 1, for two rows: the rest, their maxima and how many elements equal those in the lower lanes. */
@@ -66,11 +58,9 @@ export function logOfSum(rest: v128, near: v128, count: v128): v128 {
   const e = i64x2.shr_u(i64x2.sub(s, ROOT_HALF), 52);
   const m = i64x2.sub(s, i64x2.shl(e, 52));
   const f = f64x2.div(f64x2.sub(m, one), f64x2.add(m, one)), f2 = f64x2.mul(f, f), f4 = f64x2.mul(f2, f2);
-  const series = f64x2.add(
-    linear(A3, f2, ONE_64),
-    f64x2.mul(f64x2.add(linear(A7, f2, A5), f64x2.mul(linear(A11, f2, A9), f4)), f4),
-  );
+  const high = mulAdd64(mulAdd64(A11, f2, A9), f4, mulAdd64(A7, f2, A5));
+  const series = mulAdd64(high, f4, mulAdd64(A3, f2, ONE_64));
   const exponent = f64x2.convert_low_i32x4_s(v128.shuffle<i32>(e, e, 0, 2, 0, 2));
-  const whole = f64x2.add(f64x2.mul(exponent, LN2_64), lost);
-  return f64x2.add(whole, f64x2.mul(f64x2.add(f, f), series));
+  const whole = mulAdd64(exponent, LN2_64, lost);
+  return mulAdd64(f64x2.add(f, f), series, whole);
 }
