@@ -29,9 +29,10 @@ const RUN: i32 = 16;
 const MOST_BLOCKS: i32 = 8;
 const BLOCKS_ROOM: i32 = 131072;
 
-const BATCH_SLOTS_BYTES: i32 = MOST_BLOCKS * SLOTS_BYTES + <i32>PART_BYTES;
-const PIECE_SLOTS_BYTES: i32 = SLOTS_BYTES + <i32>PART_BYTES;
-export const COLUMNS_WORK_BYTES: i32 = BATCH_SLOTS_BYTES + 4 * ROOM + 1024; // and what lies between the groups
+// Where the elements of a batch, or of a piece, lie in the work area: behind its slots, and room for PART_BYTES.
+const BATCH_AT: i32 = MOST_BLOCKS * SLOTS_BYTES + <i32>PART_BYTES;
+const PIECE_AT: i32 = SLOTS_BYTES + <i32>PART_BYTES;
+export const COLUMNS_WORK_BYTES: i32 = BATCH_AT + 4 * ROOM + 1024; // and what lies between the groups
 
 /** Where the row in a lane begins. */
 // @ts-ignore: decorator
@@ -77,7 +78,7 @@ export function columns(
   operation: i32, src: usize, dst: usize, rows: i32, cols: i32, inner: i32,
   stride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
-  const data = work + BATCH_SLOTS_BYTES, apart = apartBy(cols), batchRows = mostRows(cols, inner);
+  const data = work + BATCH_AT, apart = apartBy(cols), batchRows = mostRows(cols, inner);
   for (let row = 0, count = 0; row < rows; row += count) {
     count = batchAt(row, rows, inner, batchRows);
     const groups = (count + 3) >> 2, run = count > BATCH_ROWS ? RUN : cols, rowSums = sums + (<usize>row << 3);
@@ -102,7 +103,7 @@ export function columns(
 export function findColumnMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
-    gather(src, count, min(length, PIECE), stride, work + PIECE_SLOTS_BYTES, PIECE_APART, work);
+    gather(src, count, min(length, PIECE), stride, work + PIECE_AT, PIECE_APART, work);
 }
 
 /** Of rows of `cols` in all. Terms are left at `dst`. */
@@ -110,7 +111,7 @@ export function sumColumns(
   operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, cols: i32, work: usize,
 ): void {
   findNeighbours(count, work);
-  const data = work + PIECE_SLOTS_BYTES, groups = (count + 3) >> 2;
+  const data = work + PIECE_AT, groups = (count + 3) >> 2;
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
     gather(src, count, piece, stride, data, PIECE_APART, work);
@@ -132,9 +133,9 @@ export function finishColumns(operation: i32, src: usize, dst: usize, count: i32
   }
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, count, piece, stride, work + PIECE_SLOTS_BYTES, PIECE_APART, work);
-    if (operation == LOG_SOFTMAX) settle(work + PIECE_SLOTS_BYTES, piece, PIECE_APART, work, (count + 3) >> 2);
-    scatter(operation, dst, count, piece, stride, work + PIECE_SLOTS_BYTES, 16, PIECE_APART, work);
+    gather(src, count, piece, stride, work + PIECE_AT, PIECE_APART, work);
+    if (operation == LOG_SOFTMAX) settle(work + PIECE_AT, piece, PIECE_APART, work, (count + 3) >> 2);
+    scatter(operation, dst, count, piece, stride, work + PIECE_AT, 16, PIECE_APART, work);
   }
 }
 

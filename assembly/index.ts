@@ -40,10 +40,10 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 export const NARROW_COLS: i32 = 112;
 
 /**
- * From here on, a short row that is alone is not taken four times over. Node 24, the kernel alone: 10 columns 92 → 90 ns (`simd` 118 → 96),
- * 32 171 → 131 (237 → 142), 100 408 → 261 (618 → 306).
+ * From here on, a short row that is alone is not taken four times over. Node 24, the kernel alone: 4 columns 74 → 72 ns (`simd` 91 → 83), 10 96 → 80
+ * (147 → 91), 32 186 → 108 (270 → 132), 100 472 → 232 (715 → 293).
  */
-const ALONE_COLS: i32 = 8;
+const ALONE_COLS: i32 = 4;
 
 /** What `work` must hold, in bytes: what rows side by side need, a hundred times as much as any other function. */
 export const WORK_BYTES: i32 = COLUMNS_WORK_BYTES;
