@@ -202,7 +202,7 @@ export const MUTANTS = [
     { mistake: "the loss of one addition in four is forgotten", suites: ["golden", "special"],
       text: "        lossesB = plus(lost(b1, b3, e3), lossesB, one);\n", replacement: "" },
     { mistake: "the terms of a tail do not count", suites: ["golden", "shapes"],
-      text: "const next = f32x4.add(sumB, last);", replacement: "const next = sumB;" },
+      text: "        lossesB = f32x4.add(lossesB, lost(sumB, next, last));\n        sumB = next;\n", replacement: "" },
     { mistake: "logarithms: a +∞ counts as the maximum of its row", suites: ["logs", "stats"],
       text: "f32x4.add(v128.load32_splat(lane, MAX), f32x4.sub(centre, centre))", replacement: "v128.load32_splat(lane, MAX)" },
     { mistake: "max of the wrong row, in the group of four", suites: ["golden", "accuracy", "kernel"],
