@@ -223,7 +223,7 @@ function sumTerms(
         at = stop;
       }
       if (isAlone) return; // one part; sumInOrder adds it up
-      let sumA = start, lossesA = none, sumB = start, lossesB = none;
+      let sumA = start, lossesA = none, sumB = f32x4.add(start, last), lossesB = lost(start, sumB, last);
       for (; from + BLOCK_BYTES <= to; from += BLOCK_BYTES) {
         if (looksAhead) {
           max = f32x4.pmax(max, v128.load(ahead));
@@ -250,12 +250,7 @@ function sumTerms(
         lossesA = f32x4.add(lossesA, lost(sumA, next, e));
         sumA = next;
       }
-      if (bytes > 0) {
-        if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
-        const next = f32x4.add(sumB, last);
-        lossesB = f32x4.add(lossesB, lost(sumB, next, last));
-        sumB = next;
-      }
+      if (looksAhead && bytes > 0) max = f32x4.pmax(max, loadTail(ahead, bytes));
       const losses = f32x4.add(lossesA, lossesB);
       const total01 = f64x2.add(total(sumA, losses, starts), f64x2.promote_low_f32x4(sumB));
       const total23 = f64x2.add(total(upperHalfOnce(sumA), upperHalfOnce(losses), starts), f64x2.promote_low_f32x4(upperHalfOnce(sumB)));
@@ -297,7 +292,7 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize,
         const e = v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
         count += popcnt(i32x4.bitmask(isMax));
         sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalfOnce(e)));
         at = stop;
       }
     }
