@@ -13,8 +13,8 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess`, `rebuilt` and in what HEIGHT says; by the same bits in
- * `expOfFour` and `plus` (sum.ts); nowhere else.
+ * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess`, `rebuilt` and in what HEIGHT says; in `expOfFour` and
+ * `plus` (sum.ts) by other instructions with the same bits; nowhere else.
  */
 // @ts-ignore: decorator
 @inline

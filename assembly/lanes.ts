@@ -102,8 +102,8 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
 }
 
 /**
- * The sums of the terms, of two groups at a time, since an addition waits for the one before it: 4 to 5 % off at 2 to 100 columns. The last of an odd
- * number is taken twice.
+ * The sums of the terms, of two groups at a time, since an addition waits for the one before it: 2 and 3 columns 5 % off, 64 and 100 4 %, 10 nothing.
+ * The last of an odd number is taken twice.
  */
 function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool): void {
   const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN), start64 = f64x2.splat(START);
