@@ -13,7 +13,8 @@ import {
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
 import {
-  EQUALS_APART, ONE_SUM_COLS, START, equalLanes, lost, plus, storeFactors, storeNudgedFactors, storeSums, total, upperHalf, upperHalfOnce,
+  EQUALS_APART, ONE_SUM_COLS, START, equalLanes, lost, lostByTwo, promotedHigh, promotedLow, storeFactors, storeNudgedFactors, storeSums, total,
+  upperHalfOnce,
 } from "./sum";
 
 export const GROUP_ROWS: i32 = 4;
@@ -102,8 +103,8 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
 }
 
 /**
- * The sums of the terms, of two groups at a time, since an addition waits for the one before it: 2 and 3 columns 5 % off, 64 and 100 4 %, 10 nothing.
- * The last of an odd number is taken twice.
+ * The sums of the terms, of two groups at a time, since an addition waits for the one before it, and of two terms of each. The last of an odd
+ * number of groups is taken twice; an odd number of terms gets a zero.
  */
 function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool): void {
   const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN), start64 = f64x2.splat(START);
@@ -111,15 +112,19 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
     const isPair = groups > 1, toOther = isPair ? apart : 0, other = isPair ? slots + SLOT_BYTES : slots;
     let at = first;
     const end = first + (<usize>cols << 4);
+    if (cols & 1) {
+      v128.store(end, none); // there is room: see apartBy
+      v128.store(end + toOther, none);
+    }
     while (at < end) {
       let sumA = start, lossesA = none, sumB = start, lossesB = none;
-      for (const stop = min(at + PART_BYTES, end); at < stop; at += 16) {
-        const a = v128.load(at), nextA = plus(a, sumA, one);
-        lossesA = plus(lost(sumA, nextA, a), lossesA, one);
-        sumA = nextA;
-        const b = v128.load(at + toOther), nextB = plus(b, sumB, one);
-        lossesB = plus(lost(sumB, nextB, b), lossesB, one);
-        sumB = nextB;
+      for (const stop = min(at + PART_BYTES, end); at < stop; at += 32) {
+        const a0 = v128.load(at), a1 = v128.load(at, 16), nextA = f32x4.add(sumA, a0), lastA = f32x4.add(nextA, a1);
+        lossesA = lostByTwo(lossesA, sumA, a0, nextA, a1, lastA, one);
+        sumA = lastA;
+        const b0 = v128.load(at + toOther), b1 = v128.load(at + toOther, 16), nextB = f32x4.add(sumB, b0), lastB = f32x4.add(nextB, b1);
+        lossesB = lostByTwo(lossesB, sumB, b0, nextB, b1, lastB, one);
+        sumB = lastB;
       }
       if (inOneSum) {
         // Not in float64, where four rows are two vectors: storeFactors has what that gains.
@@ -152,17 +157,18 @@ function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i
     const max = v128.load(slots, NEAR);
     const lowest = f32x4.sub(v128.load(slots, LOWEST), liftNatural), magic = f32x4.add(v128.load(slots, MAGIC), lift);
     let sum01 = v128.load(slots, SUMS), sum23 = v128.load(slots, SUMS + 16), count = v128.load(slots, COUNT);
-    let data = first;
+    let at = first;
     const end = first + (<usize>cols << 4);
-    while (data < end) {
-      let at = data, to = terms;
-      for (const stop = min(at + PART_BYTES, end); at < stop; at += 16, to += 16)
-        v128.store(to, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
-      for (let from = terms; from < to; from += 16, data += 16) {
-        const isMax = f32x4.eq(v128.load(data), max), e = v128.andnot(v128.load(from), isMax);
+    while (at < end) {
+      let to = terms;
+      for (const stop = min(at + PART_BYTES, end); at < stop; at += 16, to += 16) {
+        const x = v128.load(at), isMax = f32x4.eq(x, max);
         count = i32x4.sub(count, isMax);
-        sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+        v128.store(to, v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
+      }
+      for (let from = terms; from < to; from += 16) {
+        sum01 = f64x2.add(sum01, promotedLow(from));
+        sum23 = f64x2.add(sum23, promotedHigh(from));
       }
     }
     v128.store(slots, sum01, SUMS);

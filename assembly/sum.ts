@@ -14,10 +14,7 @@ export let START: f32 = HEIGHT == 0 ? 2 : 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
 export let CLOSE: f32 = 2.384185791015625e-07; // 2⁻²²: four roundings
 
-/**
- * a + b. On `relaxed` by the multipliers, which have nothing else to do where terms are added up: Zen 3, Node 24, softmax of 10 columns 2 % off, 64
- * and 100 4 %, 256 and 1000 3 %. Fused or not, a·1 is exact.
- */
+/** a + b. On `relaxed` by the multipliers, which have nothing else to do where terms are added up. Fused or not, a·1 is exact. */
 // @ts-ignore: decorator
 @inline
 export function plus(a: v128, b: v128, one: v128): v128 {
@@ -29,6 +26,17 @@ export function plus(a: v128, b: v128, one: v128): v128 {
 @inline
 export function lost(sum: v128, next: v128, term: v128): v128 {
   return f32x4.sub(term, f32x4.sub(next, sum));
+}
+
+/**
+ * `losses`, and what two more additions have lost: of `a` to `sum`, rounded to `next`, and of `b` to that, rounded to `last`. Those two are all that
+ * an addition waits for, and three cycles each; a multiply-add would take four, and losses that wait for each other four more (DESIGN.md, "The exp
+ * pass").
+ */
+// @ts-ignore: decorator
+@inline
+export function lostByTwo(losses: v128, sum: v128, a: v128, next: v128, b: v128, last: v128, one: v128): v128 {
+  return plus(plus(lost(next, last, b), lost(sum, next, a), one), losses, one);
 }
 
 /** Lanes 2 and 3, where float64 conversions want them. */

@@ -16,7 +16,7 @@ import {
   CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
 } from "./slot";
-import { ONE_SUM_COLS, START, lost, plus, total, upperHalf, upperHalfOnce } from "./sum";
+import { ONE_SUM_COLS, START, lost, lostByTwo, promotedHigh, promotedLow, total, upperHalfOnce } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -93,14 +93,15 @@ export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima:
 // @ts-ignore: decorator
 @inline
 function sumInOrder(terms: usize, cols: i32, slot: usize): void {
-  const start = f32x4.splat(START), down = f32x4.splat(DOWN);
+  const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN);
   for (const end = terms + (<usize>cols << 2); terms < end; ) {
     const stop = min(terms + PART_BYTES / GROUP_ROWS, end);
-    let sum = start, losses = f32x4.splat(0);
-    for (; terms < stop; terms += 4) {
-      const e = v128.load32_splat(terms), next = f32x4.add(sum, e);
-      losses = f32x4.add(losses, lost(sum, next, e));
-      sum = next;
+    let sum = start, losses = none;
+    for (; terms < stop; terms += 8) {
+      const a = v128.load32_splat(terms), b = terms + 4 < stop ? v128.load32_splat(terms + 4) : none;
+      const next = f32x4.add(sum, a), last = f32x4.add(next, b);
+      losses = lostByTwo(losses, sum, a, next, b, last, one);
+      sum = last;
     }
     if (cols <= ONE_SUM_COLS) {
       v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
@@ -226,18 +227,15 @@ function sumTerms(
       let sumA = start, lossesA = none, sumB = f32x4.add(start, last), lossesB = lost(start, sumB, last);
       for (; from + BLOCK_BYTES <= to; from += BLOCK_BYTES) {
         if (looksAhead) {
-          max = f32x4.pmax(max, v128.load(ahead));
-          max = f32x4.pmax(max, v128.load(ahead, 16));
-          max = f32x4.pmax(max, v128.load(ahead, 32));
-          max = f32x4.pmax(max, v128.load(ahead, 48));
+          // As a tree: on Intel, a maximum waits four cycles for the one before it. A NaN may hide its neighbour; its row is NaN either way.
+          const a = f32x4.pmax(v128.load(ahead), v128.load(ahead, 16)), b = f32x4.pmax(v128.load(ahead, 32), v128.load(ahead, 48));
+          max = f32x4.pmax(max, f32x4.pmax(a, b));
           ahead += BLOCK_BYTES;
         }
         const e0 = v128.load(from), e1 = v128.load(from, 16), e2 = v128.load(from, 32), e3 = v128.load(from, 48);
-        const a0 = plus(e0, sumA, one), b1 = plus(e1, sumB, one), a2 = plus(e2, a0, one), b3 = plus(e3, b1, one);
-        lossesA = plus(lost(sumA, a0, e0), lossesA, one);
-        lossesB = plus(lost(sumB, b1, e1), lossesB, one);
-        lossesA = plus(lost(a0, a2, e2), lossesA, one);
-        lossesB = plus(lost(b1, b3, e3), lossesB, one);
+        const a0 = f32x4.add(sumA, e0), b1 = f32x4.add(sumB, e1), a2 = f32x4.add(a0, e2), b3 = f32x4.add(b1, e3);
+        lossesA = lostByTwo(lossesA, sumA, e0, a0, e2, a2, one);
+        lossesB = lostByTwo(lossesB, sumB, e1, b1, e3, b3, one);
         sumA = a2;
         sumB = b3;
       }
@@ -278,22 +276,22 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize,
     const end = src + (<usize>cols << 2);
     while (at < end) {
       const stop = min(at + PART_BYTES, end);
-      let data = at, to = terms;
-      for (; at + 16 <= stop; at += 16, to += 16)
-        v128.store(to, exp(f32x4.sub(v128.load(at), centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
-      for (let from = terms; from < to; from += 16, data += 16) {
-        const isMax = f32x4.eq(v128.load(data), max), e = v128.andnot(v128.load(from), isMax);
+      let to = terms;
+      for (; at + 16 <= stop; at += 16, to += 16) {
+        const x = v128.load(at), isMax = f32x4.eq(x, max);
         count += popcnt(i32x4.bitmask(isMax));
-        sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalf(e)));
+        v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
       }
       if (at < stop) {
         const x = loadTail(at, stop - at), isMax = f32x4.eq(x, max);
-        const e = v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax);
         count += popcnt(i32x4.bitmask(isMax));
-        sum01 = f64x2.add(sum01, f64x2.promote_low_f32x4(e));
-        sum23 = f64x2.add(sum23, f64x2.promote_low_f32x4(upperHalfOnce(e)));
+        v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
+        to += 16;
         at = stop;
+      }
+      for (let from = terms; from < to; from += 16) {
+        sum01 = f64x2.add(sum01, promotedLow(from));
+        sum23 = f64x2.add(sum23, promotedHigh(from));
       }
     }
     v128.store(totals, sum01, TOTALS_01);

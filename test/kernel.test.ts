@@ -172,11 +172,15 @@ const PART_BYTES = 1024;
 const ROWS_BYTES = memory.ROWS_WORK_BYTES;
 /** From one group of four rows to the next: an odd number of cache lines. */
 const apart = (cols: number) => 64 * (Math.ceil(cols / 4) | 1);
-/** Of rows side by side: of two arrays, if those are both read, half as much of each. */
+/** Of rows side by side: of two arrays, if those are both read, half as much of each. Terms are added up two by two. */
 const piecesBytes = (cols: number, arrays = 1) => {
   const most = 128 / arrays;
+  const length = Math.min(cols, most);
   return (
-    SLOTS_BYTES + (arrays === 1 ? PART_BYTES : 0) + (8 * arrays - 1) * (16 * most + 64) + 16 * Math.min(cols, most)
+    SLOTS_BYTES +
+    (arrays === 1 ? PART_BYTES : 0) +
+    (8 * arrays - 1) * (16 * most + 64) +
+    16 * (arrays === 1 ? length + (length % 2) : length)
   );
 };
 const columnsBytes = (rows: number, cols: number) =>
