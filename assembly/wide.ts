@@ -272,19 +272,19 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize,
     const lowest = f32x4.sub(v128.load32_splat(lane, LOWEST), f32x4.splat(LIFT * 0.6931471805599453));
     const magic = f32x4.add(v128.load32_splat(lane, MAGIC), f32x4.splat(LIFT - HEIGHT));
     let sum01 = v128.load(totals, TOTALS_01), sum23 = v128.load(totals, TOTALS_23);
-    let count = 0, at = src;
+    let counts = i32x4.splat(0), at = src;
     const end = src + (<usize>cols << 2);
     while (at < end) {
       const stop = min(at + PART_BYTES, end);
       let to = terms;
       for (; at + 16 <= stop; at += 16, to += 16) {
         const x = v128.load(at), isMax = f32x4.eq(x, max);
-        count += popcnt(i32x4.bitmask(isMax));
+        counts = i32x4.sub(counts, isMax);
         v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
       }
       if (at < stop) {
         const x = loadTail(at, stop - at), isMax = f32x4.eq(x, max);
-        count += popcnt(i32x4.bitmask(isMax));
+        counts = i32x4.sub(counts, isMax);
         v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
         to += 16;
         at = stop;
@@ -296,7 +296,8 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize,
     }
     v128.store(totals, sum01, TOTALS_01);
     v128.store(totals, sum23, TOTALS_23);
-    store<i32>(lane, load<i32>(lane, COUNT) + count, COUNT);
+    counts = i32x4.add(counts, upperHalfOnce(counts));
+    store<i32>(lane, load<i32>(lane, COUNT) + i32x4.extract_lane(counts, 0) + i32x4.extract_lane(counts, 1), COUNT);
   }
 }
 
