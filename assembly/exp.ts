@@ -13,8 +13,8 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess`, `rebuilt` and in what HEIGHT says; in `expOfFour` and
- * `plus` (sum.ts) by other instructions with the same bits; nowhere else.
+ * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess` and `rebuilt`; in `expOfFour` and `plus` (sum.ts) by other
+ * instructions with the same bits; nowhere else.
  */
 // @ts-ignore: decorator
 @inline
@@ -32,16 +32,16 @@ export function mulAdd64(a: v128, b: v128, c: v128): v128 {
 }
 
 /**
- * Terms are exp(x)·2^(HEIGHT − N). A product that is subnormal takes 7 ns longer (Zen 3; fused with an addition, nothing): without its
- * height, `simd` took 1.45 times as long as usual on rows with many terms near 2^−126, where it now takes 1.16.
+ * Terms are exp(x)·2^(HEIGHT − N). A multiplication, fused or not, that takes or gives a subnormal number takes 50 ns longer on Intel, 7 on Zen 3
+ * (DESIGN.md, "Subnormal products"): without this height, rows with many terms near 2^−126 took ten times as long as others.
  */
-export const HEIGHT: f32 = ASC_FEATURE_RELAXED_SIMD ? 0 : 32;
+export const HEIGHT: f32 = 32;
 
 /** From there down to exp(x)·2^−N, or a sum of those. */
 // @ts-ignore: decorator
 @inline
 export function lowered(v: v128, down: v128): v128 {
-  return HEIGHT == 0 ? v : f32x4.mul(v, down);
+  return f32x4.mul(v, down);
 }
 
 /** Does `mulAdd` round once on this machine? With x = 1 + 2⁻¹², x² − (1 + 2⁻¹¹) is 2⁻²⁴ if it does, else 0. */
@@ -58,7 +58,7 @@ export function fuses(x: f32): bool {
 // @ts-ignore: decorator
 @inline
 export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, down: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower));
+  if (ASC_FEATURE_RELAXED_SIMD) return lowered(f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower)), down);
   const eUpper = v128.and(e, upperBits);
   const eLower = f32x4.sub(e, eUpper);
   const small = f32x4.add(f32x4.mul(eLower, upper), f32x4.mul(e, lower));
@@ -89,9 +89,9 @@ export let Q6: f32 = 0.001381829846650362;           // 0x1.6a3d08p-10
 export let ONE: f32 = 1;
 export let LN2: f32 = 0.6931471805599453;
 /** Terms are 0 if they are this many powers of two below 2^N: see `lowestOf`. */
-export let DEPTH: f32 = HEIGHT == 0 ? 127 : 126.5;
+export let DEPTH: f32 = 126.5;
 /** For N = 0: see `magicOf`. 1.5·2^23 + 127 + HEIGHT. */
-export let MAGIC_OF_0: f32 = HEIGHT == 0 ? 12583039 : 12583071;
+export let MAGIC_OF_0: f32 = 12583071;
 /**
  * From here on, numbers lie so far from zero that n·ln2 would no longer be exact. Such rows are first moved
  * by their maximum, which is exact for every element that matters (Sterbenz: within a factor of two of it).
@@ -127,28 +127,18 @@ export function magicOf(exponent: v128): v128 {
   return f32x4.sub(f32x4.splat(MAGIC_OF_0), exponent);
 }
 
-/**
- * (N − DEPTH)·ln2. Without a height, n − N is −127 here, which is an exponent field of 0: whatever lies below is raised to this, and its
- * exp is exactly 0. With one, the field is not 0, and a comparison decides (`kept`), from where n would be rounded to that.
- */
+/** (N − DEPTH)·ln2: from where n is rounded to less than N − 126. */
 // @ts-ignore: decorator
 @inline
 export function lowestOf(exponent: v128): v128 {
   return f32x4.mul(f32x4.sub(exponent, f32x4.splat(DEPTH)), f32x4.splat(LN2));
 }
 
-/** Without a height: see `lowestOf`. The operand order matters: a NaN x is returned, not replaced. */
-// @ts-ignore: decorator
-@inline
-export function floored(x: v128, lowest: v128): v128 {
-  return HEIGHT == 0 ? f32x4.pmax(x, lowest) : x;
-}
-
-/** With a height: 0 in place of whatever an x below `lowest` gave. A NaN is not below it. */
+/** 0 in place of whatever an x below `lowest` gave. A NaN is not below it. */
 // @ts-ignore: decorator
 @inline
 export function kept(e: v128, x: v128, lowest: v128): v128 {
-  return HEIGHT == 0 ? e : v128.andnot(e, f32x4.lt(x, lowest));
+  return v128.andnot(e, f32x4.lt(x, lowest));
 }
 
 // @ts-ignore: decorator
@@ -187,8 +177,7 @@ export function exp(
   x: v128, lowest: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128,
   q2: v128, q3: v128, q4: v128, q5: v128, q6: v128, one: v128,
 ): v128 {
-  const y = floored(x, lowest);
-  return kept(expAbove(y, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), y, lowest);
+  return kept(expAbove(x, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), x, lowest);
 }
 
 /** The same for an x that is not below `lowest`, as the maximum never is. */
@@ -219,8 +208,7 @@ export function expOfFour(
     v128.store(dst, exp(v128.load(src, 48), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), 48);
     return;
   }
-  const x0 = floored(v128.load(src), lowest), x1 = floored(v128.load(src, 16), lowest);
-  const x2 = floored(v128.load(src, 32), lowest), x3 = floored(v128.load(src, 48), lowest);
+  const x0 = v128.load(src), x1 = v128.load(src, 16), x2 = v128.load(src, 32), x3 = v128.load(src, 48);
   const s0 = mulAdd(x0, log2e, magic), s1 = mulAdd(x1, log2e, magic);
   const s2 = mulAdd(x2, log2e, magic), s3 = mulAdd(x3, log2e, magic);
   const t0 = reduced(x0, s0, magic, ln2Upper, ln2Lower), t1 = reduced(x1, s1, magic, ln2Upper, ln2Lower);

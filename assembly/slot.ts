@@ -2,7 +2,7 @@
 // for four rows at once. A slot is also the partial result of rows that arrive in pieces.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN, HEIGHT,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN,
   expAbove, exponentOf, farLanes, lowered, lowestOf, magicOf,
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";
@@ -96,7 +96,7 @@ export function takeSum(slot: usize, lane: i32, sum: f64): void {
   const at = slot + (<usize>lane << 2);
   let relative = load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST);
   if (relative < Infinity) relative = min(relative, <f64>f32.MAX_VALUE);
-  store<f64>(slot + (<usize>lane << 3), relative * (HEIGHT == 0 ? 1 : 4294967296), SUMS);
+  store<f64>(slot + (<usize>lane << 3), relative * 4294967296, SUMS);
 }
 
 /**

@@ -1,16 +1,16 @@
 // The sum of a row's terms, to far beyond float32, and the factor that makes probabilities of them.
 //
 // A running float32 sum and, beside it, the sum of what each addition rounded away. The sum starts at 2, which no term
-// exceeds (they are at most √2; in `simd` all of this is higher: HEIGHT): the larger operand is then always the sum, and so
+// exceeds (they are at most √2; all of this is higher: HEIGHT): the larger operand is then always the sum, and so
 // the loss of an addition is exact (Dekker's Fast2Sum). Up to 64 terms a lane, the losses of equal terms add up exactly, and
 // any others' to 2⁻³⁷ of the sum; longer rows hand it on to float64 after that many. This
 // costs a tenth of the exp pass, where float64 lanes throughout cost an eighth.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
-import { DOWN, HEIGHT, oneLess } from "./exp";
+import { DOWN, oneLess } from "./exp";
 
 // Globals, for the reason that exp.ts gives.
-export let START: f32 = HEIGHT == 0 ? 2 : 8589934592; // 2·2^HEIGHT
+export let START: f32 = 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
 export let CLOSE: f32 = 2.384185791015625e-07; // 2⁻²²: four roundings
 
@@ -121,12 +121,10 @@ export const ONE_SUM_COLS: i32 = 64;
 // @ts-ignore: decorator
 @inline
 export function storeSums(at: usize, sum01: v128, sum23: v128): void {
-  if (HEIGHT != 0) {
-    // In float64 still: given statistics may be as large as a float32 can be.
-    const down = f64x2.splat(DOWN);
-    sum01 = f64x2.mul(sum01, down);
-    sum23 = f64x2.mul(sum23, down);
-  }
+  // In float64 still: given statistics may be as large as a float32 can be.
+  const down = f64x2.splat(DOWN);
+  sum01 = f64x2.mul(sum01, down);
+  sum23 = f64x2.mul(sum23, down);
   const sum = narrowed(sum01, sum23);
   v128.store(at, sum);
   v128.store(at, lowerOf(sum, sum01, sum23), 16);
