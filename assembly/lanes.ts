@@ -26,7 +26,10 @@ const LINE_BYTES: usize = 64;
 /** How much is added up before a new sum begins. As much lies in front of a batch, free for the terms of a part of a row. */
 export const PART_BYTES: usize = ONE_SUM_COLS << 4;
 
-/** From one group to the next: an odd number of cache lines, or all eight could share one place in the cache. */
+/**
+ * From one group to the next: an odd number of cache lines, or all eight could share one place in the cache. Behind an odd number of columns
+ * there is room for one more.
+ */
 // @ts-ignore: decorator
 @inline
 export function apartBy(cols: i32): usize {

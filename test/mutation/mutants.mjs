@@ -77,7 +77,7 @@ export const MUTANTS = [
       text: "i64x2(0x3fe6a09e667f3bcd, 0x3fe6a09e667f3bcd)", replacement: "i64x2(0x3ff0000000000000, 0x3ff0000000000000)" },
   ]),
   ...inFile("assembly/slot.ts", [
-    { mistake: "simd: the largest term is left 2^32 too high", suites: ["stats", "special"],
+    { mistake: "the largest term is left 2^32 too high", suites: ["stats", "special"],
       text: "return lowered(largest, f32x4.splat(DOWN));", replacement: "return largest;" },
     { mistake: "given sums are 2^32 too low", suites: ["stats"],
       text: "relative * 4294967296", replacement: "relative" },
