@@ -6,7 +6,7 @@ import { deflateAsync } from "@gfx/zopfli";
 const build = new URL("../build/", import.meta.url);
 const simd = readFileSync(new URL("simd.wasm", build));
 const relaxed = readFileSync(new URL("relaxed.wasm", build));
-const compressed = await deflateAsync(Buffer.concat([simd, relaxed]), {});
+const compressed = await deflateAsync(Buffer.concat([simd, relaxed]), { numiterations: 100 });
 
 const names = {
   compressed: Buffer.from(compressed).toString("base64"),

@@ -13,7 +13,7 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `mulAdd64`, `timesDouble`, `oneLess` and `rebuilt`; in `expOfFour` and `plus` (sum.ts) by other
+ * every machine. The two binaries differ here, in `mulAdd64`, `productOf`, `oneLess` and `rebuilt`; in `expOfFour` and `plus` (sum.ts) by other
  * instructions with the same bits; nowhere else.
  */
 // @ts-ignore: decorator
@@ -44,6 +44,16 @@ export function lowered(v: v128, down: v128): v128 {
   return f32x4.mul(v, down);
 }
 
+/**
+ * The same bits by integers, which take no longer where results are subnormal: from `least` on, the exponent becomes less by `height`; below, the
+ * addition rounds to the unit that subnormal results have. Of the two, the right one is never the smaller.
+ */
+// @ts-ignore: decorator
+@inline
+export function loweredTiny(v: v128, height: v128, least: v128): v128 {
+  return v128.or(i32x4.max_s(i32x4.sub(v, height), i32x4.sub(f32x4.add(v, least), least)), f32x4.ne(v, v));
+}
+
 /** Does `mulAdd` round once on this machine? With x = 1 + 2⁻¹², x² − (1 + 2⁻¹¹) is 2⁻²⁴ if it does, else 0. */
 export function fuses(x: f32): bool {
   const xs = f32x4.splat(x);
@@ -58,11 +68,18 @@ export function fuses(x: f32): bool {
 // @ts-ignore: decorator
 @inline
 export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, down: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return lowered(f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower)), down);
+  return lowered(productOf(e, upper, lower, upperBits), down);
+}
+
+/** The same, at the height of the terms. */
+// @ts-ignore: decorator
+@inline
+export function productOf(e: v128, upper: v128, lower: v128, upperBits: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower));
   const eUpper = v128.and(e, upperBits);
   const eLower = f32x4.sub(e, eUpper);
   const small = f32x4.add(f32x4.mul(eLower, upper), f32x4.mul(e, lower));
-  return lowered(f32x4.add(f32x4.mul(eUpper, upper), small), down);
+  return f32x4.add(f32x4.mul(eUpper, upper), small);
 }
 
 /** 1 − a·upper, to 2⁻³⁵, where that is small and `upper` has 12 significant bits. */
@@ -87,9 +104,11 @@ export let Q4: f32 = 0.04166829213500023;            // 0x1.5558bep-5
 export let Q5: f32 = 0.008368532173335552;           // 0x1.123856p-7
 export let Q6: f32 = 0.001381829846650362;           // 0x1.6a3d08p-10
 export let ONE: f32 = 1;
-export let LN2: f32 = 0.6931471805599453;
-/** Terms are 0 if they are this many powers of two below 2^N: see `lowestOf`. */
-export let DEPTH: f32 = 126.5;
+/**
+ * How far below the largest, in logits, terms become 0: 125.001 powers of two. With 126.5, one large logit was enough for the results of others to be
+ * subnormal, and such rows took 1.5 to 1.9 times as long as others (Intel).
+ */
+export let DEPTH: f32 = 86.644;
 /** For N = 0: see `magicOf`. 1.5·2^23 + 127 + HEIGHT. */
 export let MAGIC_OF_0: f32 = 12583071;
 /**
@@ -100,6 +119,7 @@ export let FAR: f32 = 256;
 /** The largest of no elements: the bits of −∞, which as a float32 would need a start function. */
 export let NOTHING: i32 = 0xff800000;
 export let DOWN: f32 = 2.3283064365386963e-10;       // 0x1p-32          see HEIGHT
+export let LEAST: f32 = 5.048709793414476e-29;       // 0x1p-94          from there down, HEIGHT higher, results are subnormal
 /** The upper 12 significant bits of a float32: the product of two such numbers is exact. */
 export let UPPER_BITS: i32 = 0xfffff000;
 
@@ -127,11 +147,11 @@ export function magicOf(exponent: v128): v128 {
   return f32x4.sub(f32x4.splat(MAGIC_OF_0), exponent);
 }
 
-/** (N − DEPTH)·ln2: from where n is rounded to less than N − 126. */
+/** The least x that counts, beside a maximum near zero. */
 // @ts-ignore: decorator
 @inline
-export function lowestOf(exponent: v128): v128 {
-  return f32x4.mul(f32x4.sub(exponent, f32x4.splat(DEPTH)), f32x4.splat(LN2));
+export function lowestOf(near: v128): v128 {
+  return f32x4.sub(near, f32x4.splat(DEPTH));
 }
 
 /** 0 in place of whatever an x below `lowest` gave. A NaN is not below it. */

@@ -19,7 +19,7 @@ export { beginWide, findMaxima, findWideResults, findWideShifts, finishWide, sum
 
 // Constants: exp.ts says why. strip.mjs takes them out again.
 export {
-  DEPTH, DOWN, FAR, LN2, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, NOTHING, ONE, Q2, Q3, Q4, Q5, Q6, UPPER_BITS,
+  DEPTH, DOWN, FAR, LEAST, LN2_LOWER, LN2_UPPER, LOG2E, MAGIC_OF_0, NOTHING, ONE, Q2, Q3, Q4, Q5, Q6, UPPER_BITS,
 } from "./exp";
 export {
   LN2_64_LOWER, LN2_64_UPPER, LOG2E_64, LOWEST_64, MAGIC_64, P1, P2, P3, P4, P5, P6, P7, P8,

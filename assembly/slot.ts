@@ -52,7 +52,7 @@ export function findShiftsOf(slot: usize, max: v128): void {
   const far = farLanes(max), near = v128.andnot(max, far), exponent = exponentOf(near);
   v128.store(slot, v128.and(max, far), CENTRE);
   v128.store(slot, near, NEAR);
-  v128.store(slot, lowestOf(exponent), LOWEST);
+  v128.store(slot, lowestOf(near), LOWEST);
   v128.store(slot, magicOf(exponent), MAGIC);
 }
 

@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, exp, lowered, timesDouble,
+  HEIGHT, LEAST, exp, lowered, loweredTiny, productOf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
@@ -349,23 +349,42 @@ function subtract(
   }
 }
 
-/** The terms at `dst`, times the rows' factors. */
+/** Those of the next four terms that are below 2^−64, but not 0, which is quick. */
+// @ts-ignore: decorator
+@inline
+function tinyLanes(at: usize): v128 {
+  return i32x4.lt_u(i32x4.sub(v128.load(at), i32x4.splat(1)), i32x4.splat(95 << 23));
+}
+
+/** What of a row is scaled in one way or the other. */
+const SCALED_BYTES: usize = 4 * PART_BYTES;
+
+/**
+ * The terms at `dst`, times the rows' factors. Where some at the ends of a part are tiny, so may others be that become subnormal; then all go by the loop
+ * for those, which otherwise takes what the other one leaves. U(−100, 0) on Intel: 1000 columns 0.66 of the time without, 32,000 0.44; others
+ * up to 1 % more (each part of 1 KiB, not 4, looked at: 2 %; each 16 terms: 4 to 5 %).
+ */
 function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
   const upperBits = i32x4.splat(UPPER_BITS), down = f32x4.splat(DOWN);
+  const height = i32x4.sub(f32x4.splat(ONE), down), least = f32x4.splat(LEAST); // not by a literal, which V8 would rebuild in the loop
   for (let row = 0; row < rows; row++, dst += stride) {
     const lane = laneOf(slots, row);
     const upper = v128.load32_splat(lane, UPPER), lower = v128.load32_splat(lane, LOWER);
     const end = dst + (<usize>cols << 2);
     let at = dst;
-    for (; at + BLOCK_BYTES <= end; at += BLOCK_BYTES) {
-      const y0 = timesDouble(v128.load(at), upper, lower, upperBits, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, down);
-      const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, down);
-      v128.store(at, y0);
-      v128.store(at, y1, 16);
-      v128.store(at, y2, 32);
-      v128.store(at, y3, 48);
+    while (at + 16 <= end) {
+      const stop = min(at + SCALED_BYTES, end);
+      if (!v128.any_true(v128.or(tinyLanes(at), tinyLanes(stop - 16))))
+        for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES) {
+          const y0 = timesDouble(v128.load(at), upper, lower, upperBits, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, down);
+          const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, down);
+          v128.store(at, y0);
+          v128.store(at, y1, 16);
+          v128.store(at, y2, 32);
+          v128.store(at, y3, 48);
+        }
+      for (; at + 16 <= stop; at += 16) v128.store(at, loweredTiny(productOf(v128.load(at), upper, lower, upperBits), height, least));
     }
-    for (; at + 16 <= end; at += 16) v128.store(at, timesDouble(v128.load(at), upper, lower, upperBits, down));
     if (at < end) storeTail(at, timesDouble(loadTail(at, end - at), upper, lower, upperBits, down), end - at);
   }
 }

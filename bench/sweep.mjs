@@ -175,8 +175,10 @@ function faultsOf(
   const faults = [];
   if (atZero !== 1 || atMinusZero !== 1) faults.push(`${name}: exp(±0) is not 1`);
   if (notNumbers > 0) faults.push(`${name}: ${notNumbers} results are NaN`);
-  if (zeroTooEarly > 0) faults.push(`${name}: ${zeroTooEarly} results are 0 though exp is 2^-125 or more`);
-  if (zeroTooLate > 0) faults.push(`${name}: ${zeroTooLate} results are not 0 though exp is less than 2^-127`);
+  if (zeroTooEarly > 0)
+    faults.push(`${name}: ${zeroTooEarly} results are 0 though exp is 2^-125 of the largest or more`);
+  if (zeroTooLate > 0)
+    faults.push(`${name}: ${zeroTooLate} results are not 0 though exp is less than 2^-126 of the largest`);
   if (Object.is(max, 0) && !(largestZero < smallestNonZero)) faults.push(`${name}: zeros and non-zeros overlap`);
   return faults;
 }

@@ -15,9 +15,9 @@ const MAX = 4096; // a row of one element, the maximum
 const SRC = 65536;
 const DST = SRC + 4 * CHUNK;
 
-/** exp may be given as 0 below the first, and must be below the second (DESIGN.md, "Numbers"). */
+/** A term may be given as 0 below the first part of the largest, and must be below the second (DESIGN.md, "Numbers"). */
 const MAY_BE_ZERO = 2 ** -125;
-const MUST_BE_ZERO = 2 ** -127;
+const MUST_BE_ZERO = 2 ** -126;
 const LEAST_NORMAL = 2 ** -126;
 
 /** From here on, a row is first moved by its maximum (assembly/exp.ts). */
@@ -85,6 +85,7 @@ parentPort.on("message", (job) => {
   }));
   const far = Math.abs(job.max) >= FAR ? Math.fround(job.max) : 0;
   const scale = scaleOf(job.max, far);
+  const largest = Math.exp(Math.fround(job.max) - far) * scale;
   for (let first = 0; first < job.count; first += CHUNK) {
     const count = Math.min(CHUNK, job.count - first);
     if (job.start === undefined) fillBelow(job, first, count);
@@ -93,7 +94,7 @@ parentPort.on("message", (job) => {
     kernels.forEach((kernel, which) => {
       kernel.xs.set(input);
       kernel.run(count, job.max);
-      compare(kernel, count, found[which]);
+      compare(kernel, count, largest, found[which]);
     });
   }
   parentPort.postMessage(Object.fromEntries(kernels.map(({ name }, which) => [name, found[which]])));
@@ -128,7 +129,7 @@ function fillTruth(count, far, scale) {
   for (let i = 0; i < count; i++) perSpacing[i] = PER_SPACING[truthBits[2 * i + 1] >>> 20];
 }
 
-function compare({ es }, count, found) {
+function compare({ es }, count, largest, found) {
   let { previous, maxUlp, misrounded, compared } = found;
   for (let i = 0; i < count; i++) {
     const e = es[i] / HEIGHT;
@@ -138,7 +139,7 @@ function compare({ es }, count, found) {
     }
     previous = e;
     if (e === 0) {
-      if (truth[i] >= MAY_BE_ZERO) found.zeroTooEarly++;
+      if (truth[i] >= MAY_BE_ZERO * largest) found.zeroTooEarly++;
       if (input[i] > found.largestZero) found.largestZero = input[i];
       continue;
     }
@@ -155,7 +156,7 @@ function compare({ es }, count, found) {
       if (units < found.lowest.units) found.lowest = { units, x: input[i] };
     }
     if (Number.isNaN(e)) found.notNumbers++;
-    if (truth[i] < MUST_BE_ZERO) found.zeroTooLate++;
+    if (truth[i] < MUST_BE_ZERO * largest) found.zeroTooLate++;
     if (input[i] < found.smallestNonZero) found.smallestNonZero = input[i];
   }
   Object.assign(found, { previous, maxUlp, misrounded, compared });

@@ -72,7 +72,7 @@ export function defaultEngine(): Engine {
  * is one of only −∞; beside finite logits, −∞ gives exactly 0. k equal logits give exactly `Math.fround(1 / k)`.
  *
  * Accuracy: at most 4 ULP from the true value for every finite input at every length (proved: 3.86; `js`: 1), 3 in two billion random
- * outputs. Terms below 2⁻¹²⁷ of the largest are 0, those up to 2⁻¹²⁶ may be. A row's bits do not depend on what is beside it, nor on where
+ * outputs. Terms below 2⁻¹²⁶ of the largest are 0, those up to 2⁻¹²⁵ may be. A row's bits do not depend on what is beside it, nor on where
  * it lies.
  *
  * @param input Logits: a Float32Array of any realm, also on a SharedArrayBuffer (then copied first).

@@ -3,8 +3,8 @@
 
 const { LOG2E } = Math;
 
-/** Below this distance from the maximum, a term is smaller than 2^−126.5 and counts as 0, as it does in the kernel. */
-const LOWEST = -126.5 / LOG2E;
+/** Below this distance from the maximum, a term is smaller than 2^−125 and counts as 0, as it does in the kernel. */
+const LOWEST = -86.644;
 
 /** At this number, one unit in the last place of a double is 1: adding and subtracting it rounds to an integer. */
 const TO_INTEGER = 1.5 * 2 ** 52;

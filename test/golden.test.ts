@@ -14,7 +14,7 @@ test("there are cases", () => {
  * `simd` and `js` give the same bits on every machine and engine: these, on all the cases. A change of the kernel may change
  * them; it then belongs in the changelog ("results may differ in the last bit"), and the new sum belongs here.
  */
-const CHECKSUMS: Readonly<Partial<Record<BackendName, string>>> = { simd: "10af203a", js: "cee72eb" };
+const CHECKSUMS: Readonly<Partial<Record<BackendName, string>>> = { simd: "358b7746", js: "491b0cc2" };
 
 /** The hash FNV-1a of the bits of all results. */
 function checksum(engine: Engine): string {

@@ -101,8 +101,8 @@ describe("binaries", () => {
   );
 
   // 16 KB until all operations came; what they take beyond that is being worked on.
-  test.each(RELEASES)("%s.wasm is at most 23,500 bytes", (name) => {
-    expect(statSync(new URL(`build/${name}.wasm`, ROOT)).size).toBeLessThanOrEqual(23_500);
+  test.each(RELEASES)("%s.wasm is at most 23,650 bytes", (name) => {
+    expect(statSync(new URL(`build/${name}.wasm`, ROOT)).size).toBeLessThanOrEqual(23_650);
   });
 
   test.each(RELEASES)("%s.wasm puts no data into memory: nothing a caller writes can change the kernel", (name) => {
@@ -917,6 +917,36 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       }
       full.dispose();
     });
+
+  // The four terms at either end of a part of a row decide which loop takes it; all others are the same here.
+  test("tiny results of long rows are the same by integers as by a multiplication", () => {
+    const random = randomFrom(67);
+    const [UPPER, LOWER, DST] = [(WORK + 128) / 4, (WORK + 144) / 4, DATA / 4]; // assembly/slot.ts
+    const part = 1024;
+    for (const cols of [113, 114, 115, 130, 143, 2 * part + 113]) {
+      const fillEnds = (array: Float32Array, value: number) => {
+        for (let first = 0; first < cols; first += part) {
+          const end = Math.min(first + part, cols);
+          array.fill(value, first, first + 4).fill(value, end - 4, end);
+        }
+        return array;
+      };
+      const tiny = () => (1 + random()) * 2 ** integer(random, 32 - 125, 32 - 100);
+      const terms = Float32Array.from({ length: cols }, tiny);
+      terms[20] = 0;
+      terms[21] = NaN;
+      floats[UPPER] = 2 ** integer(random, -12, -6);
+      floats[LOWER] = floats[UPPER]! * normal(random, 0, 2 ** -14);
+      const [byIntegers, byMultiplication] = [2 ** (32 - 65), 2 ** 32].map((ends) => {
+        const out = floats.subarray(DST, DST + cols);
+        out.set(fillEnds(terms, ends));
+        kernel.finishWide(SOFTMAX, 0, 4 * DST, cols, WORK);
+        return fillEnds(out.slice(), 0);
+      });
+      expect(byIntegers, `${cols} columns`).toEqualBitForBit(byMultiplication!);
+      expect(byIntegers!.filter((y) => y > 0 && y < 2 ** -126).length, "subnormal results").toBeGreaterThan(cols / 100);
+    }
+  });
 
   test("fuses multiply-add: relaxed does, simd does not", () => {
     expect(Boolean(kernel.fuses(1 + 2 ** -12))).toBe(name === "relaxed");

@@ -56,7 +56,7 @@ function near(operation: OperationName, got: number, want: number, bound: number
   const size = Math.max(Math.abs(got), Math.abs(want));
   if (!(size < Infinity)) return false;
   const isShare = operation === "softmax" || operation === "softmaxFromStats";
-  if (isShare && size < 2 ** -124) return true; // what is below 2^−126 of the largest may be 0
+  if (isShare && size < 2 ** -124) return true; // what is below 2^−125 of the largest may be 0
   const least = operation === "logSumExp" ? 2 ** -21 : isGradient(operation) ? 2 ** -30 : 0;
   return Math.abs(got - want) <= Math.max(2 * bound * ulpAt(size), least);
 }

@@ -10,8 +10,8 @@ export const BOUND: Readonly<Record<BackendName, number>> = { relaxed: 3, simd: 
 export const PROVED: Readonly<Record<BackendName, number>> = { relaxed: 3.87, simd: 3.77, js: 1 };
 
 /** Terms smaller than this part of the largest are 0, or accurate; the second power is where they must be 0. */
-export const MAY_BE_ZERO_BELOW = 2 ** -126 * (1 + 1e-4); // the 1e-4: where n rounds the other way, the cut-off moves along
-export const MUST_BE_ZERO_BELOW = 2 ** -127 * (1 - 1e-4);
+export const MAY_BE_ZERO_BELOW = 2 ** -125;
+export const MUST_BE_ZERO_BELOW = 2 ** -126;
 
 const bits = new DataView(new ArrayBuffer(8));
 
