@@ -49,11 +49,11 @@ export function beginSlot(slot: usize, max: v128): void {
 // @ts-ignore: decorator
 @inline
 export function findShiftsOf(slot: usize, max: v128): void {
-  const far = farLanes(max), near = v128.andnot(max, far), exponent = exponentOf(near);
+  const far = farLanes(max), near = v128.andnot(max, far);
   v128.store(slot, v128.and(max, far), CENTRE);
   v128.store(slot, near, NEAR);
   v128.store(slot, lowestOf(near), LOWEST);
-  v128.store(slot, magicOf(exponent), MAGIC);
+  v128.store(slot, magicOf(exponentOf(near)), MAGIC);
 }
 
 /** The largest term, from the maximum of rows near zero. */
