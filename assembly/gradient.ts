@@ -27,14 +27,14 @@ export let P6: f64 = 0.0013889197129868843;
 export let P7: f64 = 0.00019908939056760067;
 export let P8: f64 = 0.000024708289164770262;
 
-/** e^l of two lanes, l ≤ 0, to 2^−39.6; 0 below −700. The polynomial is our own minimax fit. */
+/** e^l of two lanes, to 2^−39.6; 0 below −700, e^700 above. The polynomial is our own minimax fit. */
 // @ts-ignore: decorator
 @inline
 function exp64(
-  l: v128, lowest: v128, log2e: v128, magic: v128, ln2Upper: v128, ln2Lower: v128,
+  l: v128, lowest: v128, highest: v128, log2e: v128, magic: v128, ln2Upper: v128, ln2Lower: v128,
   p1: v128, p2: v128, p3: v128, p4: v128, p5: v128, p6: v128, p7: v128, p8: v128,
 ): v128 {
-  const x = f64x2.pmax(l, lowest); // in this order: keeps NaN
+  const x = f64x2.pmin(f64x2.pmax(l, lowest), highest); // in this order: keeps NaN
   const s = mulAdd64(x, log2e, magic), n = f64x2.sub(s, magic);
   const t = mulAdd64(n, ln2Lower, mulAdd64(n, ln2Upper, x)), t2 = f64x2.mul(t, t);
   const q67 = mulAdd64(p7, t, p6), q45 = mulAdd64(p5, t, p4), q23 = mulAdd64(p3, t, p2);
@@ -74,13 +74,13 @@ function findGradients(
 }
 
 function findLogGradients(out: usize, grad: usize, dst: usize, end: usize, sum01: v128, sum23: v128): void {
-  const lowest = f64x2.splat(LOWEST_64), log2e = f64x2.splat(LOG2E_64), magic = f64x2.splat(MAGIC_64);
+  const lowest = f64x2.splat(LOWEST_64), highest = f64x2.neg(lowest), log2e = f64x2.splat(LOG2E_64), magic = f64x2.splat(MAGIC_64);
   const ln2Upper = f64x2.splat(LN2_64_UPPER), ln2Lower = f64x2.splat(LN2_64_LOWER);
   const p1 = f64x2.splat(P1), p2 = f64x2.splat(P2), p3 = f64x2.splat(P3), p4 = f64x2.splat(P4);
   const p5 = f64x2.splat(P5), p6 = f64x2.splat(P6), p7 = f64x2.splat(P7), p8 = f64x2.splat(P8);
   for (; out < end; out += 16, grad += 16, dst += 16) {
-    const e01 = exp64(promotedLow(out), lowest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
-    const e23 = exp64(promotedHigh(out), lowest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
+    const e01 = exp64(promotedLow(out), lowest, highest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
+    const e23 = exp64(promotedHigh(out), lowest, highest, log2e, magic, ln2Upper, ln2Lower, p1, p2, p3, p4, p5, p6, p7, p8);
     const low = f64x2.sub(promotedLow(grad), f64x2.mul(e01, sum01));
     const high = f64x2.sub(promotedHigh(grad), f64x2.mul(e23, sum23));
     v128.store(dst, narrowed(low, high));

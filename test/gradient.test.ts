@@ -79,6 +79,16 @@ onEveryBackend(`gradients ${WITH_SEED}`, (engine, name) => {
       });
     });
 
+    test.runIf(isLog)("what can be no logarithm of a probability: the formula, until it overflows", () => {
+      for (const l of [1, 80, 200, 699, 710, 800, 1e30, Infinity])
+        for (const sum of [2, -2, 2 ** -149]) {
+          const got = engine.logSoftmaxBackward(new Float32Array([l, 0]), new Float32Array([sum, 0]));
+          const want = sum - Math.exp(l) * sum;
+          if (Math.abs(want) >= 2 ** 128) expect(got[0], `${l}, ${sum}`).toBe(Math.sign(want) * Infinity);
+          else expect(Math.abs(got[0]! - want), `${l}, ${sum}`).toBeLessThanOrEqual(ulpAt(want));
+        }
+    });
+
     test("half an ULP, whatever the sizes, every layout, every way", () => {
       const random = randomFrom(8002);
       for (const size of [1e-40, 1e-20, 1, 1e20, 1e37])

@@ -291,6 +291,8 @@ export const MUTANTS = [
       replacement: "src += <usize>PIECE * stride) {\n    const piece = min(length, PIECE);\n    gather(src, count, piece, stride, data, PIECE_APART, work);\n    settle" },
   ]),
   ...inFile("assembly/gradient.ts", [
+    { mistake: "e^l of a large l is anything", suites: ["gradient"],
+      text: "f64x2.pmin(f64x2.pmax(l, lowest), highest)", replacement: "f64x2.pmax(l, lowest)" },
     { mistake: "swapped pmax operands: e^NaN is 0", suites: ["gradient"],
       text: "f64x2.pmax(l, lowest)", replacement: "f64x2.pmax(lowest, l)" },
     { mistake: "the missing elements of a tail are −∞, not 0", suites: ["gradient"],
