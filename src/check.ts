@@ -36,6 +36,8 @@ import type {
   EngineOptions,
   Float16Elements,
   LogSumExpOptions,
+  NewFloat32Array,
+  NewFloat64Array,
   RowStats,
   SoftmaxErrorCode,
   SoftmaxOptions,
@@ -638,11 +640,11 @@ function copied<T extends Typed>(what: string, array: T): T {
 }
 
 /** A new array, or `ERR_SOFTMAX_MEMORY`. */
-export function allocated(what: string, length: number): Float32Array {
+export function allocated(what: string, length: number): NewFloat32Array {
   return allocate(what, 4 * length, () => new Float32Array(length));
 }
 
-export function allocatedDoubles(what: string, length: number): Float64Array {
+export function allocatedDoubles(what: string, length: number): NewFloat64Array {
   return allocate(what, 8 * length, () => new Float64Array(length));
 }
 

@@ -22,6 +22,7 @@ import type {
   Elements,
   LogSumExpOptions,
   NewFloat32Array,
+  NewRowStats,
   RowStats,
   RowStatsOptions,
   SoftmaxOptions,
@@ -51,27 +52,27 @@ export class Engine {
     return new Engine(selection);
   }
 
-  /** {@link softmax}, on this engine. */
+  /** Probabilities: the function {@link softmax}, on this engine. */
   softmax<Out extends Elements = NewFloat32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
     return this.#run("softmax", SOFTMAX, input, options) as NoInfer<Out>;
   }
 
-  /** {@link logSoftmax}, on this engine. */
+  /** Logarithms of probabilities: the function {@link logSoftmax}, on this engine. */
   logSoftmax<Out extends Elements = NewFloat32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
     return this.#run("logSoftmax", LOG_SOFTMAX, input, options) as NoInfer<Out>;
   }
 
-  /** {@link logSumExp}, on this engine. */
+  /** `log Σ exp(x)`, one value a row: the function {@link logSumExp}, on this engine. */
   logSumExp<Out extends Elements = NewFloat32Array>(input: Elements, options?: LogSumExpOptions<Out>): NoInfer<Out> {
     return this.#run("logSumExp", LOG_SUM_EXP, input, options) as NoInfer<Out>;
   }
 
-  /** {@link rowStats}, on this engine. */
-  rowStats(input: Elements, options?: RowStatsOptions): RowStats {
-    return this.#run("rowStats", ROW_STATS, input, options) as RowStats;
+  /** The maximum and `Σ exp(x − max)` of each row: the function {@link rowStats}, on this engine. */
+  rowStats<Out extends RowStats = NewRowStats>(input: Elements, options?: RowStatsOptions<Out>): NoInfer<Out> {
+    return this.#run("rowStats", ROW_STATS, input, options) as NoInfer<Out>;
   }
 
-  /** {@link softmaxFromStats}, on this engine. */
+  /** Probabilities of a part of each row: the function {@link softmaxFromStats}, on this engine. */
   softmaxFromStats<Out extends Elements = NewFloat32Array>(
     input: Elements,
     stats: RowStats,
@@ -80,7 +81,7 @@ export class Engine {
     return this.#run("softmaxFromStats", FROM_STATS, input, options, stats) as NoInfer<Out>;
   }
 
-  /** {@link softmaxBackward}, on this engine. */
+  /** The gradient of the logits, from that of probabilities: the function {@link softmaxBackward}, on this engine. */
   softmaxBackward<Out extends Elements = NewFloat32Array>(
     probs: Elements,
     grad: Elements,
@@ -89,7 +90,7 @@ export class Engine {
     return this.#run("softmaxBackward", SOFTMAX_BACKWARD, probs, options, grad) as NoInfer<Out>;
   }
 
-  /** {@link logSoftmaxBackward}, on this engine. */
+  /** The gradient of the logits, from that of their logarithms: the function {@link logSoftmaxBackward}, on this engine. */
   logSoftmaxBackward<Out extends Elements = NewFloat32Array>(
     logProbs: Elements,
     grad: Elements,

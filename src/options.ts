@@ -55,8 +55,15 @@ export interface Float16Elements {
 /** Logits or results: float32; float16; or, in a Uint16Array, the bits that `dtype` names. */
 export type Elements = Float32Array | Uint16Array | Float16Elements;
 
-/** `Float32Array<ArrayBuffer>`, from TypeScript 5.7 on. */
+/** `Float32Array<ArrayBuffer>` and `Float64Array<ArrayBuffer>`, from TypeScript 5.7 on. */
 export type NewFloat32Array = ReturnType<Float32ArrayConstructor["of"]>;
+export type NewFloat64Array = ReturnType<Float64ArrayConstructor["of"]>;
+
+/** Statistics in new arrays, whose buffers can be transferred. */
+export interface NewRowStats extends RowStats {
+  readonly max: NewFloat32Array;
+  readonly sum: NewFloat64Array;
+}
 
 /** Where the rows lie. */
 export interface LayoutOptions {
@@ -82,12 +89,12 @@ export interface LayoutOptions {
 export interface LogitOptions {
   /**
    * What logits are divided by: a number, or one for each row; finite, not negative. 0 gives 1 for the first maximum, after `bias`,
-   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it). If a quotient is infinite, the row is NaN.
+   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it). A logit that overflows counts as ±∞.
    */
   readonly temperature?: number | Float32Array | undefined;
-  /** Added to the logits: as many elements as the input has in its rows, or one row for all. */
+  /** Added to the logits: rows × cols elements (none for what lies between rows), or one row for all. */
   readonly bias?: Float32Array | undefined;
-  /** 0 drops an element: as many as the input has in its rows, or one row for all. */
+  /** 0 drops an element: rows × cols (none for what lies between rows), or one row for all. */
   readonly mask?: Uint8Array | undefined;
   /** How many elements of each row count, from its first: one number for each row, 0 to the length of a row. */
   readonly lengths?: Uint32Array | Int32Array | undefined;
@@ -119,9 +126,9 @@ export interface LogSumExpOptions<Out extends Elements = Float32Array> extends L
 }
 
 /** Options of rowStats. */
-export interface RowStatsOptions extends LayoutOptions, LogitOptions {
+export interface RowStatsOptions<Out extends RowStats = RowStats> extends LayoutOptions, LogitOptions {
   /** Where to write: one element of each array for each row. Default: new arrays. */
-  readonly out?: RowStats | undefined;
+  readonly out?: Out | undefined;
 }
 
 /** Options of softmaxBackward and logSoftmaxBackward. */
@@ -131,6 +138,6 @@ export interface BackwardOptions<Out extends Elements = Float32Array> extends La
 export interface RowStats {
   /** The largest logit of each row; −∞ for none. */
   readonly max: Float32Array;
-  /** Σ exp(x − max) of each row: at least 1, or 0 for none. NaN where there is a NaN. */
+  /** Σ exp(x − max) of each row: from 1 to as many as it has elements, or 0 for none. NaN where there is a NaN; 1 where there is +∞. */
   readonly sum: Float64Array;
 }

@@ -1,7 +1,7 @@
 // Statistics of parts of rows, put together.
 
 import { allocated, allocatedDoubles, checkPair } from "./check.js";
-import type { RowStats } from "./options.js";
+import type { NewRowStats, RowStats } from "./options.js";
 
 /**
  * The statistics of rows that were cut in two, from those of the two parts: `max` is the larger, and the sums are
@@ -21,7 +21,7 @@ import type { RowStats } from "./options.js";
  * console.log(max[0]! + Math.log(sum[0]!)); // 3.4076
  * ```
  */
-export function mergeRowStats(a: RowStats, b: RowStats): RowStats {
+export function mergeRowStats(a: RowStats, b: RowStats): NewRowStats {
   const { left, right, rows } = checkPair("mergeRowStats", a, b);
   const max = allocated("mergeRowStats", rows);
   const sum = allocatedDoubles("mergeRowStats", rows);
