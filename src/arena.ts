@@ -1,6 +1,7 @@
 // The one class beside Engine that users get: what hands out arrays of a memory, or, in the fallback, of an ordinary buffer.
 
-import { checkCount, fail } from "./check.js";
+import { checkCount } from "./check.js";
+import { fail } from "./errors.js";
 import { fillElements, sizeOf } from "./intrinsics.js";
 import type { NewFloat32Array } from "./options.js";
 
@@ -59,12 +60,11 @@ export class Arena {
     const bytes = 4 * checkCount("alloc", "length", length, 0, 2 ** 32);
     if (bytes > this.bytesFree)
       fail(
-        RangeError,
         "ERR_SOFTMAX_ARENA_FULL",
         `alloc: ${bytes} bytes do not fit: the arena has ${this.bytesFree} of ${this.byteLength} left`,
       );
     if (sizeOf(this.#buffer) === 0)
-      fail(TypeError, "ERR_SOFTMAX_DETACHED", "alloc: the arena is detached: its buffer was transferred");
+      fail("ERR_SOFTMAX_DETACHED", "alloc: the arena is detached: its buffer was transferred");
     const array = new Float32Array(this.#buffer, this.#start + this.#used, length);
     this.#used += Math.ceil(bytes / 16) * 16;
     this.#mostUsed = Math.max(this.#mostUsed, this.#used);
@@ -90,6 +90,6 @@ export class Arena {
   }
 
   #alive(what: string): void {
-    if (this.#disposed) fail(Error, "ERR_SOFTMAX_DISPOSED", `${what}: the arena was disposed of`);
+    if (this.#disposed) fail("ERR_SOFTMAX_DISPOSED", `${what}: the arena was disposed of`);
   }
 }

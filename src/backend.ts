@@ -1,7 +1,8 @@
 // Which back end runs, and why: the fastest one whose own binary compiles and starts here. Nothing is guessed from the
 // engine's name or from a probe: WebAssembly.validate says yes on pages whose content policy forbids to compile.
 
-import { type EngineSetup, fail } from "./check.js";
+import type { EngineSetup } from "./check.js";
+import { fail } from "./errors.js";
 import { jsBackend } from "./fallback.js";
 import type { BackendName } from "./options.js";
 import type { Backend, StartKernel, WasmName } from "./place.js";
@@ -71,7 +72,7 @@ function startGiven(module: object, setup: EngineSetup, startKernel: StartKernel
     if (deterministic && selection.name === "relaxed") throw new Error("the relaxed kernel is not deterministic");
     return selection;
   } catch (cause) {
-    fail(Error, "ERR_SOFTMAX_BACKEND", `${setup.what}: "module" cannot be used: ${firstLine(cause)}`, cause);
+    fail("ERR_SOFTMAX_BACKEND", `${setup.what}: "module" cannot be used: ${firstLine(cause)}`, cause);
   }
 }
 
@@ -86,7 +87,7 @@ function reasonFor(name: BackendName, setup: EngineSetup, refusals: readonly Ref
 function withoutWasm(setup: EngineSetup, refusals: readonly Refusal[]): Selection {
   const { backend, deterministic } = setup;
   if (backend !== "js" && (backend !== "auto" || deterministic))
-    fail(Error, "ERR_SOFTMAX_BACKEND", `${setup.what}: ${told(refusals)}`, refusals[0]?.cause);
+    fail("ERR_SOFTMAX_BACKEND", `${setup.what}: ${told(refusals)}`, refusals[0]?.cause);
   return { backend: jsBackend, name: "js", reason: reasonFor("js", setup, refusals) };
 }
 

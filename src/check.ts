@@ -2,12 +2,14 @@
 // own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
 import type { Changes, Matrix } from "./changes.js";
+import { fail, unexpected } from "./errors.js";
 import {
   bitsOfFloat16,
   bufferOf,
   byteLengthOf,
   byteOffsetOf,
   duplicate,
+  hasOwn,
   isArray,
   isDetached,
   isShared,
@@ -39,82 +41,33 @@ import type {
   NewFloat32Array,
   NewFloat64Array,
   RowStats,
-  SoftmaxErrorCode,
   SoftmaxOptions,
 } from "./options.js";
-
-type ErrorClass = new (message: string, options?: { cause?: unknown }) => Error;
-
-export function fail(Class: ErrorClass, code: SoftmaxErrorCode, message: string, cause?: unknown): never {
-  const error = cause === undefined ? new Class(message) : new Class(message, { cause });
-  throw define(error, "code", ownValue(code));
-}
-
-const define = Object.defineProperty;
-
-/** What defines a property without asking Object.prototype, which may have a setter for it, or a `get`. */
-function ownValue(value: unknown): PropertyDescriptor {
-  const plain: PropertyDescriptor & { __proto__: null } = {
-    __proto__: null,
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  };
-  return plain;
-}
-
-/** The code of an error of ours, `undefined` for any other. */
-export function codeOf(error: unknown): SoftmaxErrorCode | undefined {
-  if (typeof error !== "object" || error === null || !hasOwn(error, "code")) return undefined;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && code.startsWith("ERR_SOFTMAX_") ? (code as SoftmaxErrorCode) : undefined;
-}
-
-/** How a value is named in a message. */
-function named(value: unknown): string {
-  if (value === null || typeof value === "undefined" || typeof value === "boolean") return String(value);
-  if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
-  if (typeof value === "string") return value.length > 40 ? "a long string" : JSON.stringify(value);
-  if (typeof value !== "object") return `a ${typeof value}`;
-  const array = isArray(value);
-  if (array === undefined) return "a revoked proxy";
-  return kindOf(value) ?? (array ? "Array" : "an object");
-}
 
 /** The length of an array that still has its memory. */
 function attachedLength(what: string, name: string, array: ArrayBufferView): number {
   const length = lengthOf(array);
   if (length === 0 && isDetached(array))
-    fail(TypeError, "ERR_SOFTMAX_DETACHED", `${what}: "${name}" is detached: its buffer was transferred or shrunk`);
+    fail("ERR_SOFTMAX_DETACHED", `${what}: "${name}" is detached: its buffer was transferred or shrunk`);
   return length;
 }
 
 /** A whole number from `least` to `most`. */
 export function checkCount(what: string, name: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== "number")
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a number, got ${named(value)}`);
+  if (typeof value !== "number") unexpected(what, name, "a number", value);
   if (!(Number.isInteger(value) && value >= least && value <= most))
-    fail(
-      RangeError,
-      "ERR_SOFTMAX_VALUE",
-      `${what}: "${name}" expected an integer from ${least} to ${most}, got ${named(value)}`,
-    );
+    unexpected(what, name, `an integer from ${least} to ${most}`, value, "ERR_SOFTMAX_VALUE");
   return value + 0; // −0 counts as 0
 }
 
 function checkOptions(what: string, options: unknown): asserts options is object {
   if (typeof options !== "object" || options === null || isArray(options) !== false || kindOf(options) !== undefined)
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "options" expected an object, got ${named(options)}`);
+    unexpected(what, "options", "an object", options);
 }
 
 function unknownOption(what: string, name: string): never {
-  fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" is not an option of ${what}`);
+  fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" is not an option of ${what}`);
 }
-
-const hasOwn: (object: object, name: PropertyKey) => boolean = Function.prototype.call.bind(
-  Object.prototype.hasOwnProperty,
-);
 
 /**
  * A checked call. One record serves all calls (no garbage): it is filled after the last of the caller's code has run, and emptied by
@@ -238,13 +191,13 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   else if (out !== undefined) outFormat = formatOf(what, "out", out, dtype);
   if (gradient) gradFormat = formatOf(what, "grad", second, dtype);
   if (dtype !== undefined && !(isBits(input) || isBits(out) || isBits(second)))
-    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "dtype" says what a Uint16Array holds, and there is none`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "dtype" says what a Uint16Array holds, and there is none`);
   let layout: Layout | undefined;
   if (shape !== undefined) {
-    if (cols !== undefined) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "cols" and "shape" exclude each other`);
+    if (cols !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "cols" and "shape" exclude each other`);
     layout = readShape(what, shape, axis);
   } else if (axis !== undefined) {
-    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "axis" needs "shape"`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "axis" needs "shape"`);
   }
 
   // From here on, none of the caller's code runs.
@@ -259,25 +212,16 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     checkLength(what, inputName, length, rows, width * inner, stride * inner, inner, " for the shape");
   } else {
     if (cols !== undefined) width = checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
-    else if (rowStride !== undefined)
-      fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
+    else if (rowStride !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
     stride = strideOf(what, "rowStride", rowStride, width, 1);
     rows = cols === undefined ? 1 : length === 0 ? 0 : Math.ceil(length / stride);
     if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride, 1);
     else if (rows * width !== length)
-      fail(
-        RangeError,
-        "ERR_SOFTMAX_LENGTH",
-        `${what}: "${inputName}" expected a multiple of ${width} elements, got ${length}`,
-      );
+      unexpected(what, inputName, `a multiple of ${width} elements`, length, "ERR_SOFTMAX_LENGTH");
   }
   // The kernel counts them in 32 bits.
   if (width >= 2 ** 31 && length > 0)
-    fail(
-      RangeError,
-      "ERR_SOFTMAX_LENGTH",
-      `${what}: "${inputName}" expected rows of less than 2^31 elements, got ${width}`,
-    );
+    unexpected(what, inputName, "rows of less than 2^31 elements", width, "ERR_SOFTMAX_LENGTH");
   const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
   if (gradient)
     checkLength(
@@ -298,7 +242,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
       overlap(max as Float32Array, sum as Float64Array) &&
       bufferOf(max as Float32Array) === bufferOf(sum as Float64Array)
     )
-      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" overlap`);
+      fail("ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" overlap`);
   }
   if (out !== undefined && operation !== ROW_STATS) {
     if (values) exactLength(what, "out", out as Stored, rows);
@@ -405,10 +349,9 @@ function isAmong(value: unknown, values: readonly unknown[]): boolean {
 function oneOf(what: string, name: string, value: unknown, words: readonly string[]): void {
   if (isAmong(value, words)) return;
   let expected = "";
-  for (let i = 0; i < words.length; i++) expected += `${i === 0 ? "" : " or "}"${words[i]}"`;
-  const message = `${what}: "${name}" expected ${expected}, got ${named(value)}`;
-  if (typeof value === "string") fail(RangeError, "ERR_SOFTMAX_VALUE", message);
-  fail(TypeError, "ERR_SOFTMAX_TYPE", message);
+  for (let i = 0; i < words.length; i++)
+    expected += `${i === 0 ? "" : i < words.length - 1 ? ", " : " or "}"${words[i]}"`;
+  unexpected(what, name, expected, value, typeof value === "string" ? "ERR_SOFTMAX_VALUE" : undefined);
 }
 
 /** How an array holds its elements; an error if it is none that can. */
@@ -416,10 +359,9 @@ function formatOf(what: string, name: string, value: unknown, dtype: unknown): F
   const kind = kindOf(value);
   if (kind === "Float32Array") return FLOAT32;
   if (kind === "Float16Array") return FLOAT16;
-  if (kind !== "Uint16Array")
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a Float32Array, got ${named(value)}`);
+  if (kind !== "Uint16Array") unexpected(what, name, "a Float32Array", value);
   if (dtype === undefined)
-    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" is a Uint16Array: "dtype" must say what it holds`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" is a Uint16Array: "dtype" must say what it holds`);
   return dtype === "bfloat16" ? BFLOAT16 : FLOAT16;
 }
 
@@ -436,7 +378,7 @@ function bitsOf(array: Elements, format: Format): Stored {
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
   if (typeof value !== "object" || value === null || isArray(value) === undefined || kindOf(value) !== undefined)
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected { max, sum }, got ${named(value)}`);
+    unexpected(what, name, "{ max, sum }", value);
   const { max, sum } = value as { max: unknown; sum: unknown };
   checkKind(what, `${name}.max`, max, "Float32Array");
   checkKind(what, `${name}.sum`, sum, "Float64Array");
@@ -447,19 +389,18 @@ function checkKind(what: string, name: string, value: unknown, kind: string, or?
   const actual = kindOf(value);
   if (actual === kind || (actual !== undefined && actual === or)) return;
   const expected = or === undefined ? kind : `${kind} or ${or}`;
-  fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "${name}" expected a ${expected}, got ${named(value)}`);
+  unexpected(what, name, `a ${expected}`, value);
 }
 
 function exactLength(what: string, name: string, array: ArrayBufferView, wanted: number): void {
   const length = attachedLength(what, name, array);
-  if (length !== wanted)
-    fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}, got ${length}`);
+  if (length !== wanted) unexpected(what, name, `length ${wanted}`, length, "ERR_SOFTMAX_LENGTH");
 }
 
 /** The distance from row to row: that of rows without anything between them, if it was not said. */
 function strideOf(what: string, name: string, value: unknown, cols: number, inner: number): number {
   if (value === undefined) return cols;
-  if (inner !== 1) fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "${name}" needs rows along the last axis`);
+  if (inner !== 1) fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" needs rows along the last axis`);
   return checkCount(what, name, value, Math.max(1, cols), Number.MAX_SAFE_INTEGER);
 }
 
@@ -478,7 +419,7 @@ function checkLength(
   const least = rows === 0 ? 0 : most - stride + size;
   if (length >= least && length <= most) return;
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
-  fail(RangeError, "ERR_SOFTMAX_LENGTH", `${what}: "${name}" expected length ${wanted}${why}, got ${length}`);
+  unexpected(what, name, `length ${wanted}${why}`, length, "ERR_SOFTMAX_LENGTH");
 }
 
 /** What a shape and an axis say. */
@@ -493,8 +434,7 @@ const MOST_AXES = 1024;
 
 /** Nothing is kept of the shape but what follows from it: storing into an array asks Array.prototype, which may have a setter. */
 function readShape(what: string, shape: unknown, axis: unknown): Layout {
-  if (isArray(shape) !== true)
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "shape" expected an array of numbers, got ${named(shape)}`);
+  if (isArray(shape) !== true) unexpected(what, "shape", "an array of numbers", shape);
   const sizes = shape as readonly unknown[];
   const rank = checkCount(what, "shape.length", sizes.length, 0, MOST_AXES);
   const most = Math.max(rank, 1);
@@ -515,7 +455,7 @@ function readShape(what: string, shape: unknown, axis: unknown): Layout {
     height = width;
     width = size;
     if (Math.max(rows, elements) > Number.MAX_SAFE_INTEGER)
-      fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
+      fail("ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
   }
   return { rows, cols, inner: Math.max(inner, 1), rank, fromLast: most - 1 - along, height, width };
 }
@@ -551,8 +491,7 @@ function checkChanges(
   let offset: number | undefined;
   if (causal !== undefined) {
     offset = checkCount(what, "causal", causal, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    if (layout.rank < 2)
-      fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "causal" needs "cols", or a shape of two axes or more`);
+    if (layout.rank < 2) fail("ERR_SOFTMAX_OPTION", `${what}: "causal" needs "cols", or a shape of two axes or more`);
   }
   return {
     temperature: temperature as number | Float32Array | undefined,
@@ -572,18 +511,14 @@ function checkTemperature(what: string, operation: Operation, temperature: unkno
   const check = (value: number, row?: number) => {
     if (value >= 0 && value < Infinity && (value !== 0 || freezes)) return;
     const name = row === undefined ? "temperature" : `temperature[${row}]`;
-    fail(RangeError, "ERR_SOFTMAX_VALUE", `${what}: "${name}" expected ${least}, got ${named(value)}`);
+    unexpected(what, name, least, value, "ERR_SOFTMAX_VALUE");
   };
   if (typeof temperature === "number") {
     check(temperature);
     return;
   }
   if (kindOf(temperature) !== "Float32Array")
-    fail(
-      TypeError,
-      "ERR_SOFTMAX_TYPE",
-      `${what}: "temperature" expected a number or a Float32Array, got ${named(temperature)}`,
-    );
+    unexpected(what, "temperature", "a number or a Float32Array", temperature);
   exactLength(what, "temperature", temperature as Float32Array, rows);
   for (let row = 0; row < rows; row++) check((temperature as Float32Array)[row]!, row);
 }
@@ -593,11 +528,7 @@ function isFull(what: string, name: string, array: ArrayBufferView, rows: number
   const length = attachedLength(what, name, array);
   if (length === rows * cols) return true;
   if (length !== cols)
-    fail(
-      RangeError,
-      "ERR_SOFTMAX_LENGTH",
-      `${what}: "${name}" expected length ${rows * cols}, or ${cols} for all rows, got ${length}`,
-    );
+    unexpected(what, name, `length ${rows * cols}, or ${cols} for all rows`, length, "ERR_SOFTMAX_LENGTH");
   return false;
 }
 
@@ -648,11 +579,12 @@ export function allocatedDoubles(what: string, length: number): NewFloat64Array 
   return allocate(what, 8 * length, () => new Float64Array(length));
 }
 
-function allocate<T>(what: string, bytes: number, make: () => T): T {
+/** What `make` makes of so many bytes, or `ERR_SOFTMAX_MEMORY`. */
+export function allocate<T>(what: string, bytes: number, make: () => T): T {
   try {
     return make();
   } catch (cause) {
-    fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${bytes} bytes`, cause);
+    fail("ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${bytes} bytes`, cause);
   }
 }
 
@@ -665,7 +597,7 @@ export interface EngineSetup {
   readonly scratchBytes: number;
 }
 
-const BACKENDS: readonly unknown[] = ["auto", "relaxed", "simd", "js"];
+const BACKENDS: readonly string[] = ["auto", "relaxed", "simd", "js"];
 
 export function checkEngineOptions(what: string, options: unknown): EngineSetup {
   let backend: unknown;
@@ -685,19 +617,15 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
     }
   }
   if (backend === undefined) backend = "auto";
-  if (!isAmong(backend, BACKENDS)) {
-    const message = `${what}: "backend" expected "auto", "relaxed", "simd" or "js", got ${named(backend)}`;
-    if (typeof backend === "string") fail(RangeError, "ERR_SOFTMAX_VALUE", message);
-    fail(TypeError, "ERR_SOFTMAX_TYPE", message);
-  }
+  oneOf(what, "backend", backend, BACKENDS);
   if (deterministic !== undefined && typeof deterministic !== "boolean")
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "deterministic" expected a boolean, got ${named(deterministic)}`);
+    unexpected(what, "deterministic", "a boolean", deterministic);
   if (module !== undefined && (typeof module !== "object" || module === null))
-    fail(TypeError, "ERR_SOFTMAX_TYPE", `${what}: "module" expected a WebAssembly.Module, got ${named(module)}`);
+    unexpected(what, "module", "a WebAssembly.Module", module);
   if (deterministic === true && (backend === "relaxed" || backend === "js"))
-    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "deterministic" excludes the ${backend} back end`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "deterministic" excludes the ${backend} back end`);
   if (module !== undefined && backend === "js")
-    fail(TypeError, "ERR_SOFTMAX_OPTION", `${what}: "module" excludes the js back end`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "module" excludes the js back end`);
   return {
     what,
     backend: backend as EngineSetup["backend"],

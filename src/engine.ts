@@ -2,7 +2,8 @@
 
 import type { Arena } from "./arena.js";
 import type { Selection } from "./backend.js";
-import { type Call, checkCall, checkCount, codeOf, fail, forget } from "./check.js";
+import { type Call, checkCall, checkCount, forget } from "./check.js";
+import { codeOf, fail } from "./errors.js";
 import { storeElement } from "./half.js";
 import { MAX_BYTES } from "./memory.js";
 import {
@@ -146,11 +147,11 @@ export class Engine {
   #recover(what: string, cause: unknown): never {
     if (codeOf(cause) !== undefined) throw cause;
     this.#backend.clear();
-    fail(Error, "ERR_SOFTMAX_FAULT", `${what}: the kernel failed; "out" may be partly written`, cause);
+    fail("ERR_SOFTMAX_FAULT", `${what}: the kernel failed; "out" may be partly written`, cause);
   }
 
   #alive(what: string): void {
-    if (this.#disposed) fail(Error, "ERR_SOFTMAX_DISPOSED", `${what}: the engine was disposed of`);
+    if (this.#disposed) fail("ERR_SOFTMAX_DISPOSED", `${what}: the engine was disposed of`);
   }
 }
 

@@ -81,3 +81,7 @@ export function duplicate<T extends Typed>(array: T): T {
 export function bitsOfFloat16(array: ArrayBufferView): Uint16Array {
   return new Uint16Array(bufferOf(array), byteOffsetOf(array), lengthOf(array));
 }
+
+export const hasOwn: (object: object, name: PropertyKey) => boolean = Function.prototype.call.bind(
+  Object.prototype.hasOwnProperty,
+);

@@ -2,7 +2,7 @@
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
 import { Arena } from "./arena.js";
-import { adjoin, type Call, fail, isPlain, separate, unshare } from "./check.js";
+import { adjoin, allocate, type Call, isPlain, separate, unshare } from "./check.js";
 import { bufferOf, byteOffsetOf } from "./intrinsics.js";
 import {
   copy,
@@ -71,11 +71,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
   let usedBytes = blockBytes;
 
   function region(what: string, byteLength: number): Region {
-    try {
-      return createRegion(module, byteLength);
-    } catch (cause) {
-      fail(RangeError, "ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${byteLength} bytes`, cause);
-    }
+    return allocate(what, byteLength, () => createRegion(module, byteLength));
   }
 
   /** The arena that all of a call's arrays lie in, if there is one, and none where the kernel works. */

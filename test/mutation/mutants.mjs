@@ -372,7 +372,7 @@ export const MUTANTS = [
     { mistake: "inherited options count", suites: ["check"],
       text: "    for (const name in given) {\n      if (!hasOwn(given, name)) continue;\n      if (name === \"cols\")", replacement: "    for (const name in given) {\n      if (name === \"cols\")" },
     { mistake: "cols and shape do not exclude each other", suites: ["check"],
-      text: "if (cols !== undefined) fail(TypeError, \"ERR_SOFTMAX_OPTION\", `${what}: \"cols\" and", replacement: "if (cols === NaN) fail(TypeError, \"ERR_SOFTMAX_OPTION\", `${what}: \"cols\" and" },
+      text: "if (cols !== undefined) fail(\"ERR_SOFTMAX_OPTION\", `${what}: \"cols\" and", replacement: "if (cols === NaN) fail(\"ERR_SOFTMAX_OPTION\", `${what}: \"cols\" and" },
     { mistake: "a detached array is an empty one", suites: ["check"],
       text: "if (length === 0 && isDetached(array))", replacement: "if (length < 0 && isDetached(array))" },
     { mistake: "an array that is too short is accepted", suites: ["check"],
