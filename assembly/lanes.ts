@@ -7,7 +7,7 @@
 
 import { LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, exp, expOfFour, lowered } from "./exp";
 import { LIFT } from "./log";
-import { FROM_STATS, isLogarithmic } from "./operation";
+import { FROM_STATS, ROW_STATS, isLogarithmic } from "./operation";
 import {
   CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
@@ -186,6 +186,7 @@ export function findResults(operation: i32, slots: usize, count: i32, cols: i32,
     takeSums(sums, slots, count);
     cols = i32.MAX_VALUE; // these may be parts of any row
   }
+  if (operation == ROW_STATS) return;
   if (isLogarithmic(operation)) for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findLogsOf(slots);
   else findFactors(slots, count, cols);
 }
