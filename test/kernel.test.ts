@@ -145,13 +145,14 @@ describe("binaries", () => {
     for (const cols of [1023, 1024, 1025, 32_764, 32_768, 32_769]) {
       bytes.fill(0xc5, 2048);
       const canaries = bytes.slice(WORK + WORK_BYTES, DATA);
+      const canary = floats[DATA / 4]!;
       const batch = floats.subarray(DATA / 4, DATA / 4 + 33 * cols);
       batch.fill(1);
       kernel.columns(SOFTMAX, DATA, DATA, 33, cols, 33, 4 * 33, MAXIMA, SUMS, WORK);
       expect(batch.every((y) => y === Math.fround(1 / cols))).toBe(true);
       kernel.gradientColumns(SOFTMAX, DATA, DATA, DATA, 33, cols, 33, 4 * 33, WORK);
       expect(bytes.slice(WORK + WORK_BYTES, DATA)).toEqual(canaries);
-      expect(floats[DATA / 4 + 33 * cols]).toBe(floats[DATA / 4 + 33 * cols + 1]); // both canaries
+      expect(floats.slice(DATA / 4 + 33 * cols, DATA / 4 + 33 * cols + 16).every((x) => x === canary)).toBe(true);
     }
   });
 
@@ -496,7 +497,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     });
 
     test("what lies between rows is neither read nor written", () => {
-      for (const cols of [1, 2, 3, 4, 5, 31, 32, 64, 65, 66, 67, 100, 101, 102, 103])
+      for (const cols of [1, 2, 3, 4, 5, 31, 32, 64, 65, 66, 67, 111, 112, 113, 114, 115])
         for (const rows of [1, 2, 3, 5, 9])
           for (const [gap, outGap] of [
             [1, 1],
@@ -508,7 +509,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
     });
 
     test("what is fetched ahead ends where the rows do", () => {
-      for (const cols of [15, 16, 17, 24, 25, 50, 99, 100])
+      for (const cols of [15, 16, 17, 24, 25, 50, 100, 111, 112, 113])
         for (const rows of [40, 65, 130])
           for (const [gap, outGap] of [
             [0, 0],

@@ -126,11 +126,11 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
     }
   });
 
-  test.each(ROWS)("%s: alone, and between others, at every width up to 66", (_, input, logs, value) => {
+  test.each(ROWS)("%s: alone, and between others, at every width up to 116", (_, input, logs, value) => {
     expect(engine.logSoftmax(Float32Array.from(input))).toEqualNumbers(logs);
     expect(engine.logSumExp(Float32Array.from(input))).toEqualNumbers([value]);
     const random = randomFrom(2003);
-    for (let cols = input.length; cols <= 66; cols++) {
+    for (let cols = input.length; cols <= 116; cols++) {
       const ordinary = logits(random, 9 * cols, DISTRIBUTIONS[1]!);
       const row = integer(random, 0, 8);
       const batch = ordinary.slice();
@@ -146,7 +146,7 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
 
   test("a NaN or +∞ in any position makes its row NaN, and no other", () => {
     const random = randomFrom(2004);
-    for (const cols of [1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 66, 67, 99, 100, 101, 102, 103, 130])
+    for (const cols of [1, 2, 3, 4, 5, 7, 8, 31, 63, 64, 65, 66, 67, 111, 112, 113, 114, 115, 116])
       for (let position = 0; position < cols; position++)
         for (const special of [NaN, Infinity]) {
           const batch = logits(random, 3 * cols, DISTRIBUTIONS[0]!);
@@ -160,7 +160,7 @@ onEveryBackend(`log forms ${WITH_SEED}`, (engine, name) => {
   });
 
   test("a NaN in any position makes a NaN of an infinite maximum", () => {
-    for (const cols of [2, 3, 5, 8, 63, 64, 65, 67, 100, 101, 103, 130])
+    for (const cols of [2, 3, 5, 8, 63, 64, 65, 67, 112, 113, 114, 115, 116])
       for (const fill of [-Infinity, Infinity])
         for (let position = 0; position < cols; position++) {
           const row = new Float32Array(cols).fill(fill);

@@ -243,6 +243,7 @@ describe("README.md", () => {
     esbuild(folder, ...parameters.split(" "), "--log-level=warning");
     const file = readFileSync(join(folder, "softmax.js"));
     table.push(`softmax.js, one file: ${file.length} bytes, ${gzipSync(file).length} gzipped`);
+    expect(gzipSync(file).length).toBeLessThanOrEqual(24_000);
     expect(file.toString()).not.toMatch(/\bimport\b/);
     expectPrinted("page", run(process.execPath, ["page.js"], { cwd: folder }));
   });
