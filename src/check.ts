@@ -209,13 +209,13 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   if (layout !== undefined) {
     ({ rows, cols: width, inner } = layout);
     stride = strideOf(what, "rowStride", rowStride, width, inner);
-    checkLength(what, inputName, length, rows, width * inner, stride * inner, inner, " for the shape");
+    checkLength(what, inputName, length, rows, width, stride, " for the shape");
   } else {
     if (cols !== undefined) width = checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
     else if (rowStride !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
     stride = strideOf(what, "rowStride", rowStride, width, 1);
     rows = cols === undefined ? 1 : length === 0 ? 0 : Math.ceil(length / stride);
-    if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride, 1);
+    if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride);
     else if (rows * width !== length)
       unexpected(what, inputName, `a multiple of ${width} elements`, length, "ERR_SOFTMAX_LENGTH");
   }
@@ -223,16 +223,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   if (width >= 2 ** 31 && length > 0)
     unexpected(what, inputName, "rows of less than 2^31 elements", width, "ERR_SOFTMAX_LENGTH");
   const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
-  if (gradient)
-    checkLength(
-      what,
-      "grad",
-      attachedLength(what, "grad", second as Stored),
-      rows,
-      width * inner,
-      stride * inner,
-      inner,
-    );
+  if (gradient) checkLength(what, "grad", attachedLength(what, "grad", second as Stored), rows, width, stride);
   if (max !== undefined) {
     const name = operation === ROW_STATS ? "out" : "stats";
     exactLength(what, `${name}.max`, max as Float32Array, rows);
@@ -246,16 +237,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   }
   if (out !== undefined && operation !== ROW_STATS) {
     if (values) exactLength(what, "out", out as Stored, rows);
-    else
-      checkLength(
-        what,
-        "out",
-        attachedLength(what, "out", out as Stored),
-        rows,
-        width * inner,
-        outStride * inner,
-        inner,
-      );
+    else checkLength(what, "out", attachedLength(what, "out", out as Stored), rows, width, outStride);
   }
   const changes =
     temperature === undefined &&
@@ -339,18 +321,13 @@ export function unshare(call: Call): void {
   if (isGradient(operation) && isShared(grad)) call.grad = copied(what, grad);
 }
 
-/** As `includes`, which anyone can patch. */
-function isAmong(value: unknown, values: readonly unknown[]): boolean {
-  for (let i = 0; i < values.length; i++) if (values[i] === value) return true;
-  return false;
-}
-
-/** One of some words. */
+/** One of some words. (`includes` can be patched by anyone.) */
 function oneOf(what: string, name: string, value: unknown, words: readonly string[]): void {
-  if (isAmong(value, words)) return;
   let expected = "";
-  for (let i = 0; i < words.length; i++)
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] === value) return;
     expected += `${i === 0 ? "" : i < words.length - 1 ? ", " : " or "}"${words[i]}"`;
+  }
   unexpected(what, name, expected, value, typeof value === "string" ? "ERR_SOFTMAX_VALUE" : undefined);
 }
 
@@ -404,19 +381,18 @@ function strideOf(what: string, name: string, value: unknown, cols: number, inne
   return checkCount(what, name, value, Math.max(1, cols), Number.MAX_SAFE_INTEGER);
 }
 
-/** `rows` / `inner` blocks of `size` elements, `stride` apart. After the last one, the rest may be missing. */
+/** `rows` of `cols`, `stride` apart (side by side: `cols`). After the last one, the rest may be missing. */
 function checkLength(
   what: string,
   name: string,
   length: number,
   rows: number,
-  size: number,
+  cols: number,
   stride: number,
-  inner: number,
   why = "",
 ): void {
-  const most = (rows / inner) * stride;
-  const least = rows === 0 ? 0 : most - stride + size;
+  const most = rows * stride;
+  const least = rows === 0 ? 0 : most - stride + cols;
   if (length >= least && length <= most) return;
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
   unexpected(what, name, `length ${wanted}${why}`, length, "ERR_SOFTMAX_LENGTH");

@@ -16,13 +16,21 @@ const CLASSES: Readonly<Record<SoftmaxErrorCode, new (message: string, options?:
   ERR_SOFTMAX_FAULT: Error,
 };
 
+const define = Object.defineProperty;
+
 export function fail(code: SoftmaxErrorCode, message: string, cause?: unknown): never {
   const Class = CLASSES[code];
   const error = cause === undefined ? new Class(message) : new Class(message, { cause });
-  throw define(error, "code", ownValue(code));
+  // Without a prototype: Object.prototype may have a setter for one of these, or a `get`.
+  const property: PropertyDescriptor & { __proto__: null } = {
+    __proto__: null,
+    value: code,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  };
+  throw define(error, "code", property);
 }
-
-const define = Object.defineProperty;
 
 /** An argument is not what it must be: of another kind, unless the code says otherwise. */
 export function unexpected(
@@ -33,18 +41,6 @@ export function unexpected(
   code: SoftmaxErrorCode = "ERR_SOFTMAX_TYPE",
 ): never {
   fail(code, `${what}: "${name}" expected ${expected}, got ${named(value)}`);
-}
-
-/** What defines a property without asking Object.prototype, which may have a setter for it, or a `get`. */
-function ownValue(value: unknown): PropertyDescriptor {
-  const plain: PropertyDescriptor & { __proto__: null } = {
-    __proto__: null,
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  };
-  return plain;
 }
 
 /** The code of an error of ours, `undefined` for any other. */

@@ -66,18 +66,18 @@ export function defaultEngine(): Engine {
 }
 
 /**
- * Softmax of each row of a batch: `y_i = exp(x_i) / Σ_j exp(x_j)`, by equation 3.11 of the chapter this follows, which
- * shifts the exponents so that nothing overflows.
+ * Softmax of each row of a batch: `y_i = exp(x_i) / Σ_j exp(x_j)`, with the exponents shifted so that
+ * nothing overflows: `exp(x_i + C) / Σ_j exp(x_j + C)`, the same for every C (equation 3.11 of the book chapter on implementing softmax safely).
  *
  * `input` holds rows × cols logits, row by row; the result has the same layout. A row with a NaN or +∞ is all NaN, and so
  * is one of only −∞; beside finite logits, −∞ gives exactly 0. k equal logits give exactly `Math.fround(1 / k)`.
  *
  * Accuracy: at most 4 ULP from the true value for every finite input at every length (proved: 3.86; `js`: 1); the largest error of two
- * billion random outputs is 2.97. Terms below 2⁻¹²⁶ of the largest are 0, those up to 2⁻¹²⁵ may be. A row's bits do not depend on what is beside it, nor on where
- * it lies.
+ * billion random outputs is 2.97. Terms below 2⁻¹²⁶ of the largest are 0, those up to 2⁻¹²⁵ may be. A row's bits do not depend on what is
+ * beside it, nor on where it lies.
  *
- * @param input Logits: a Float32Array of any realm, also on a SharedArrayBuffer (then copied first).
- * @param options Layout (`cols`, or `shape` and `axis`), and `out`.
+ * @param input Logits: a Float32Array, or half precision; of any realm, also on a SharedArrayBuffer (then copied first).
+ * @param options Layout (`cols`, or `shape` and `axis`), what to do to the logits first, and `out`.
  * @returns `out`, or a new array.
  * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, `ERR_SOFTMAX_OPTION`, `ERR_SOFTMAX_DETACHED`
  * @throws {@link RangeError} `ERR_SOFTMAX_VALUE`, `ERR_SOFTMAX_LENGTH`, `ERR_SOFTMAX_MEMORY`. Nothing is written.
@@ -95,7 +95,7 @@ export function softmax<Out extends Elements = NewFloat32Array>(
 
 /**
  * Logarithms of probabilities, of each row of a batch: `y_i = x_i − max − log Σ_j exp(x_j − max)`, never by way of the
- * probabilities, and so without loss: of [16.9, 0], the first is −4.5753e−8. (Equation 3.11 of the chapter, in logarithms.)
+ * probabilities, and so without loss: of [16.9, 0], the first is −4.5753e−8. (The same equation, in logarithms.)
  *
  * As {@link softmax} in everything else; beside finite logits, −∞ gives −∞. Accuracy: at most 3 ULP (`js`: 1).
  *

@@ -1,7 +1,7 @@
 // The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
 // views never detach.
 //
-//   0        2048        TABLES                  DATA
+//   0        2048        TEMPERATURES            DATA
 //   | unused | work area | tables, a row an entry | scratch block, or an arena's arrays …
 //
 // The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The low 2048
@@ -13,7 +13,7 @@ import { type Kernel, webAssembly } from "./wasm.js";
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const HELD = 1048576;
-/** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, and the terms of a part of a row. */
+/** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, the terms of a part of a row, and what lies between groups. */
 export const WORK_BYTES: number = 4 * HELD + 14336;
 /** What rows along the last axis take of it. */
 export const ROWS_WORK_BYTES = 20480;

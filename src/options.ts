@@ -13,7 +13,7 @@ export interface EngineOptions {
   readonly module?: object | undefined;
   /**
    * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which all but 2²⁰ is only
-   * touched for rows that are longer than that.
+   * touched for longer rows, or many side by side.
    */
   readonly scratchBytes?: number | undefined;
 }
@@ -22,11 +22,11 @@ export interface EngineOptions {
 export type SoftmaxErrorCode =
   /** TypeError: an argument is of the wrong kind. */
   | "ERR_SOFTMAX_TYPE"
-  /** RangeError: a number is out of its range. */
+  /** RangeError: a number is out of its range, a word is none of those allowed, or `out.max` and `out.sum` overlap. */
   | "ERR_SOFTMAX_VALUE"
   /** RangeError: an array has the wrong length. */
   | "ERR_SOFTMAX_LENGTH"
-  /** TypeError: an option is unknown, or does not go with another. */
+  /** TypeError: an option is unknown, does not go with another, or lacks one that it needs. */
   | "ERR_SOFTMAX_OPTION"
   /** TypeError: an array's buffer was transferred away or shrunk. */
   | "ERR_SOFTMAX_DETACHED"

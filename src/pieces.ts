@@ -5,6 +5,7 @@ import { MAXIMA, STRIP_ROWS, STRIP_WORK_BYTES, SUMS, WORK } from "./memory.js";
 import { FLOAT32, FROM_STATS, formOf, isGradient, isValue, LOG_SOFTMAX } from "./operation.js";
 import { giveStats, takeValues } from "./tables.js";
 import {
+  addressOf,
   emptyRows,
   fillEmpty,
   loadGradient,
@@ -12,10 +13,8 @@ import {
   reload,
   save,
   secondAt,
-  sourceOf,
   strideOf,
   type Tile,
-  targetOf,
 } from "./tile.js";
 
 /** The rows of `tile`, in pieces of `piece` elements. */
@@ -44,8 +43,8 @@ function eachStrip(
   visit: (rows: number, work: number, src: number, dst: number, row: number) => void,
 ): void {
   const { count } = tile;
-  const src = sourceOf(tile);
-  const dst = targetOf(tile);
+  const src = addressOf(tile, tile.call.input);
+  const dst = addressOf(tile, tile.call.out);
   for (let row = 0, work = WORK; row < count; row += STRIP_ROWS, work += STRIP_WORK_BYTES)
     visit(Math.min(STRIP_ROWS, count - row), work, src + 4 * row, dst + 4 * row, row);
 }

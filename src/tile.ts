@@ -45,16 +45,12 @@ export function widthOf({ call, count }: Tile): number {
   return Math.min(count, call.inner);
 }
 
-// Where the kernel finds a tile, and leaves its results; and how far the elements of rows side by side are apart.
-
-export function sourceOf(tile: Tile): number {
-  return tile.isCopied ? DATA : byteOffsetOf(tile.call.input) + 4 * runsOf(tile, tile.call.rowStride).start;
+/** Where the kernel finds a tile of an array, or leaves it: if it is not copied, its rows lie side by side, and have no stride of their own. */
+export function addressOf(tile: Tile, array: Stored): number {
+  return tile.isCopied ? DATA : byteOffsetOf(array) + 4 * runsOf(tile, 0).start;
 }
 
-export function targetOf(tile: Tile): number {
-  return tile.isCopied ? DATA : byteOffsetOf(tile.call.out) + 4 * runsOf(tile, tile.call.outRowStride).start;
-}
-
+/** How far the elements of rows side by side are apart there. */
 export function strideOf(tile: Tile): number {
   return 4 * (tile.isCopied ? widthOf(tile) : tile.call.inner);
 }
@@ -108,14 +104,11 @@ export function save(tile: Tile): void {
   const { call, region } = tile;
   const { kernel, floats, halves } = region;
   const { start, length, times, step } = runsOf(tile, call.outRowStride);
-  if (call.outFormat === FLOAT32) {
-    const out = call.out as Float32Array;
-    for (let i = 0; i < times; i++) copy(floats, (DATA >>> 2) + i * length, out, start + i * step, length);
-    return;
-  }
-  kernel.round(call.outFormat, DATA, DATA, length * times);
-  const out = call.out as Uint16Array;
-  for (let i = 0; i < times; i++) copy(halves, (DATA >>> 1) + i * length, out, start + i * step, length);
+  const isHalf = call.outFormat !== FLOAT32;
+  if (isHalf) kernel.round(call.outFormat, DATA, DATA, length * times);
+  const results: Stored = isHalf ? halves : floats;
+  const first = DATA / results.BYTES_PER_ELEMENT;
+  for (let i = 0; i < times; i++) copy(results, first + i * length, call.out, start + i * step, length);
 }
 
 /** What was saved, again. */
