@@ -61,7 +61,7 @@ function add(at: usize, count: i32, bias: usize, moves: bool): void {
   }
 }
 
-/** Twice what the roundings of the reciprocal, of a product and of the quotient itself come to. */
+/** More than twice what the roundings of the reciprocal, of a product and of the quotient itself come to. */
 const MARGIN: f64 = 8.881784197001252e-16; // 2^−50
 
 /**

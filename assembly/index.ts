@@ -45,7 +45,7 @@ export const NARROW_COLS: i32 = 112;
  */
 const ALONE_COLS: i32 = 4;
 
-/** What `work` must hold, in bytes: what rows side by side need, a hundred times as much as any other function. */
+/** What `work` must hold, in bytes: what rows side by side need, two hundred times as much as any other function. */
 export const WORK_BYTES: i32 = COLUMNS_WORK_BYTES;
 
 /**

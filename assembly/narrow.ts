@@ -18,8 +18,8 @@ const SHORT: i32 = 24;
 const FETCHED_COLS: i32 = 16;
 
 /**
- * What the slots of a batch take of the work area; what lanes.ts wants in front of its data; and as much more that those do not lie as far
- * from the start of a page as the first array of an arena, which took 7 % more at 64 columns.
+ * What the slots of a batch take of the work area; what lanes.ts wants in front of its data; and 1536 bytes, without which groups would begin as far
+ * from the start of a page as the first array of an arena, and take 7 % more at 64 columns.
  */
 export const NARROW_SLOTS_BYTES: i32 = 2 * SLOTS_BYTES + <i32>PART_BYTES + 1536;
 
