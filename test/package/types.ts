@@ -18,7 +18,7 @@ const owned: ReturnType<Float32ArrayConstructor["of"]> = softmax(row);
 const shared = new Float32Array(new SharedArrayBuffer(12));
 /** New statistics are in arrays of that class, too; those that were given stay what they are. */
 const maxima: ReturnType<Float32ArrayConstructor["of"]> = mergeRowStats(rowStats(row), rowStats(row)).max;
-const given = { max: shared.subarray(0, 1), sum: new Float64Array(1), name: "of mine" };
+const given = { max: new Float32Array(new SharedArrayBuffer(4)), sum: new Float64Array(1), name: "of mine" };
 const kept: string = engine.rowStats(row, { out: given }).name;
 const results: Float32Array[] = [
   engine.softmax(row, layout),
