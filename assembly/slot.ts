@@ -115,10 +115,14 @@ export function firstOf(row: i32, count: i32): i32 {
  */
 export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
   for (let row = 0; row < count; row += 4, slots += SLOT_BYTES) {
-    const max = v128.load(slots, MAX), infinite = infiniteLanes(max);
-    const lse01 = f64x2.add(promotedLow(slots + MAX), v128.load(slots, LOGS));
-    const lse23 = f64x2.add(promotedHigh(slots + MAX), v128.load(slots, LOGS + 16));
-    v128.store(slots, operation == LOG_SUM_EXP ? v128.bitselect(max, narrowed(lse01, lse23), infinite) : max, UPPER);
+    const max = v128.load(slots, MAX);
+    let value = max;
+    if (operation == LOG_SUM_EXP) {
+      const lse01 = f64x2.add(promotedLow(slots + MAX), v128.load(slots, LOGS));
+      const lse23 = f64x2.add(promotedHigh(slots + MAX), v128.load(slots, LOGS + 16));
+      value = v128.bitselect(max, narrowed(lse01, lse23), infiniteLanes(max));
+    }
+    v128.store(slots, value, UPPER);
     for (let lane = 0; lane < min(count, 4); lane++) {
       const at = slots + (<usize>lane << 2), index = <usize>(firstOf(row, count) + lane);
       store<f32>(values + (index << 2), load<f32>(at, UPPER) + (load<i32>(at, COUNT) > 1 ? 0 : -0.0));

@@ -96,7 +96,7 @@ export const MUTANTS = [
     { mistake: "off by one: the last group goes back too far", suites: ["shapes", "axis"],
       text: "return max(0, min(row, count - 4));", replacement: "return max(0, min(row, count - 5));" },
     { mistake: "log-sum-exp of an infinite maximum is not that", suites: ["logs"],
-      text: "v128.bitselect(max, narrowed(lse01, lse23), infinite)", replacement: "narrowed(lse01, lse23)" },
+      text: "v128.bitselect(max, narrowed(lse01, lse23), infiniteLanes(max))", replacement: "narrowed(lse01, lse23)" },
     { mistake: "the sum of a row of −∞ is not 0", suites: ["stats"],
       text: "largest == -Infinity ? 0 : largest == Infinity", replacement: "largest == Infinity" },
     { mistake: "max of the wrong row: rows 2 and 3 get the log-sum-exp of 0 and 1's maxima", suites: ["logs"],
