@@ -1,8 +1,8 @@
 // log Σ exp(x − max), in float64, with the largest terms kept out of the sum: of k elements equal to the maximum and a rest,
 // it is log1p((k − 1) + rest / largest), which keeps the smallest rest beside a single maximum ([16.9, 0]: 4.6e−8).
 //
-// The rest is added up 2^32 higher than the terms of softmax, which are 2^32 higher than they would be, so that nothing that shows beside 0 is lost: a float32 reaches
-// down to 2^−149, and long rows may add up many terms below it.
+// The rest is added up 2^32 higher than the terms of softmax, which are 2^32 up themselves, so that nothing that shows beside 0 is
+// lost: a float32 reaches down to 2^−149, and long rows may add up many terms below it.
 
 import { LOG2E, exponentOf, mulAdd64 } from "./exp";
 
