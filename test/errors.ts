@@ -10,20 +10,34 @@ export interface Refusal {
   readonly message: string;
 }
 
-const refusal =
-  (Class: ErrorConstructor, code: SoftmaxErrorCode) =>
-  (message: string): Refusal => ({ Class, code, message });
+/** As README.md has it, and not taken from src/errors.ts, which these tests are to check. */
+export const CLASS_OF: Readonly<Record<SoftmaxErrorCode, ErrorConstructor>> = {
+  ERR_SOFTMAX_TYPE: TypeError,
+  ERR_SOFTMAX_VALUE: RangeError,
+  ERR_SOFTMAX_LENGTH: RangeError,
+  ERR_SOFTMAX_OPTION: TypeError,
+  ERR_SOFTMAX_DETACHED: TypeError,
+  ERR_SOFTMAX_ARENA_FULL: RangeError,
+  ERR_SOFTMAX_MEMORY: RangeError,
+  ERR_SOFTMAX_DISPOSED: Error,
+  ERR_SOFTMAX_BACKEND: Error,
+  ERR_SOFTMAX_FAULT: Error,
+};
 
-export const type = refusal(TypeError, "ERR_SOFTMAX_TYPE");
-export const value = refusal(RangeError, "ERR_SOFTMAX_VALUE");
-export const length = refusal(RangeError, "ERR_SOFTMAX_LENGTH");
-export const option = refusal(TypeError, "ERR_SOFTMAX_OPTION");
-export const detached = refusal(TypeError, "ERR_SOFTMAX_DETACHED");
-export const full = refusal(RangeError, "ERR_SOFTMAX_ARENA_FULL");
-export const memory = refusal(RangeError, "ERR_SOFTMAX_MEMORY");
-export const disposed = refusal(Error, "ERR_SOFTMAX_DISPOSED");
-export const backend = refusal(Error, "ERR_SOFTMAX_BACKEND");
-export const fault = refusal(Error, "ERR_SOFTMAX_FAULT");
+const refusal =
+  (code: SoftmaxErrorCode) =>
+  (message: string): Refusal => ({ Class: CLASS_OF[code], code, message });
+
+export const type = refusal("ERR_SOFTMAX_TYPE");
+export const value = refusal("ERR_SOFTMAX_VALUE");
+export const length = refusal("ERR_SOFTMAX_LENGTH");
+export const option = refusal("ERR_SOFTMAX_OPTION");
+export const detached = refusal("ERR_SOFTMAX_DETACHED");
+export const full = refusal("ERR_SOFTMAX_ARENA_FULL");
+export const memory = refusal("ERR_SOFTMAX_MEMORY");
+export const disposed = refusal("ERR_SOFTMAX_DISPOSED");
+export const backend = refusal("ERR_SOFTMAX_BACKEND");
+export const fault = refusal("ERR_SOFTMAX_FAULT");
 
 /** What `call` throws, which must be this refusal. */
 export function refused(call: () => unknown, wanted: Refusal): Error {

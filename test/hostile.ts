@@ -3,9 +3,10 @@
 // `Harm.expectOutcome` says what may come of it: an answer, or an error, and nothing written but the result.
 
 import { runInNewContext } from "node:vm";
-import type { Arena, BackendName, Elements, Engine } from "softmax-wasm";
+import type { Arena, BackendName, Elements, Engine, SoftmaxErrorCode } from "softmax-wasm";
 import { expect } from "vitest";
 import { describeRequest, expectToAnswer } from "./compare.js";
+import { CLASS_OF } from "./errors.js";
 import { type FormatName, formatOf } from "./formats.js";
 import { call, isValue, OPTION_NAMES, type Options, TAKEN_BY } from "./operations.js";
 import { lengthOfResult, placesOf, type Request } from "./oracle.js";
@@ -493,23 +494,11 @@ export class Harm {
 /** Fails unless an error is one of those of README.md, of the function `what`. A fault is none: the kernel must never fail. */
 export function expectDocumented(error: unknown, what: string): void {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  const Class = CLASS_OF[String(code)];
+  const Class = code === "ERR_SOFTMAX_FAULT" ? undefined : CLASS_OF[code as SoftmaxErrorCode];
   const raw = `${error instanceof Error ? error.stack : String(error)}`;
   if (Class === undefined || Object.getPrototypeOf(error) !== Class.prototype) expect.fail(`raw: ${raw}`);
   if (typeof message !== "string" || !message.startsWith(`${what}: `)) expect.fail(`no word of ${what}: ${raw}`);
 }
-
-const CLASS_OF: Readonly<Record<string, ErrorConstructor>> = {
-  ERR_SOFTMAX_TYPE: TypeError,
-  ERR_SOFTMAX_VALUE: RangeError,
-  ERR_SOFTMAX_LENGTH: RangeError,
-  ERR_SOFTMAX_OPTION: TypeError,
-  ERR_SOFTMAX_DETACHED: TypeError,
-  ERR_SOFTMAX_ARENA_FULL: RangeError,
-  ERR_SOFTMAX_MEMORY: RangeError,
-  ERR_SOFTMAX_DISPOSED: Error,
-  ERR_SOFTMAX_BACKEND: Error,
-};
 
 const FOREIGN = runInNewContext(
   "({ Float32Array, Float64Array, Uint8Array, Uint16Array, Uint32Array, Int32Array })",
