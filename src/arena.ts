@@ -1,6 +1,6 @@
 // The one class beside Engine that users get: what hands out arrays of a memory, or, in the fallback, of an ordinary buffer.
 
-import { checkCount } from "./check.js";
+import { checkCount } from "./argument.js";
 import { fail } from "./errors.js";
 import { fillElements, sizeOf } from "./intrinsics.js";
 import type { NewFloat32Array } from "./options.js";

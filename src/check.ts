@@ -1,22 +1,21 @@
 // Every error an argument can cause is raised here, before anything the caller can see is written. Options are read once,
 // own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
-import type { Changes, Matrix } from "./changes.js";
-import { fail, unexpected } from "./errors.js";
 import {
-  bitsOfFloat16,
-  bufferOf,
-  byteLengthOf,
-  byteOffsetOf,
-  duplicate,
-  hasOwn,
-  isArray,
-  isDetached,
-  isShared,
-  kindOf,
-  lengthOf,
-  type Typed,
-} from "./intrinsics.js";
+  attachedLength,
+  checkCount,
+  checkKind,
+  checkLength,
+  checkOptions,
+  checkWord,
+  unknownOption,
+} from "./argument.js";
+import { type Call, call, NO_ELEMENTS, NO_STATS } from "./call.js";
+import type { Changes } from "./changes.js";
+import { allocated, allocatedDoubles, keptArray, overlap } from "./copies.js";
+import { fail, unexpected } from "./errors.js";
+import { bitsOfFloat16, bufferOf, hasOwn, isArray, kindOf } from "./intrinsics.js";
+import { checkExtent, type Layout, readShape, readStride } from "./layout.js";
 import {
   BFLOAT16,
   FLOAT16,
@@ -38,99 +37,9 @@ import type {
   EngineOptions,
   Float16Elements,
   LogSumExpOptions,
-  NewFloat32Array,
-  NewFloat64Array,
   RowStats,
   SoftmaxOptions,
 } from "./options.js";
-
-/** The length of an array that still has its memory. */
-function attachedLength(what: string, name: string, array: ArrayBufferView): number {
-  const length = lengthOf(array);
-  if (length === 0 && isDetached(array))
-    fail("ERR_SOFTMAX_DETACHED", `${what}: "${name}" is detached: its buffer was transferred or shrunk`);
-  return length;
-}
-
-/** A whole number from `least` to `most`. */
-export function checkCount(what: string, name: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== "number") unexpected(what, name, "a number", value);
-  if (!(Number.isInteger(value) && value >= least && value <= most))
-    unexpected(what, name, `an integer from ${least} to ${most}`, value, "ERR_SOFTMAX_VALUE");
-  return value + 0; // −0 counts as 0
-}
-
-function checkOptions(what: string, options: unknown): asserts options is object {
-  if (typeof options !== "object" || options === null || isArray(options) !== false || kindOf(options) !== undefined)
-    unexpected(what, "options", "an object", options);
-}
-
-function unknownOption(what: string, name: string): never {
-  fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" is not an option of ${what}`);
-}
-
-/**
- * A checked call. One record serves all calls (no garbage): it is filled after the last of the caller's code has run, and emptied by
- * `forget` when the call is over, lest it keep the caller's arrays alive.
- */
-export interface Call {
-  what: string;
-  operation: Operation;
-  input: Stored;
-  inputFormat: Format;
-  /** The other input of a gradient. */
-  grad: Stored;
-  gradFormat: Format;
-  out: Stored;
-  outFormat: Format;
-  /** Given or asked for. */
-  stats: RowStats;
-  /** What the caller gets: `out` as it was given, or the statistics. */
-  result: unknown;
-  rows: number;
-  /** Elements of a row. */
-  cols: number;
-  /** How many rows lie side by side: 1 where rows lie along the last axis. */
-  inner: number;
-  /** From the start of a row to the start of the next, where rows lie along the last axis. */
-  rowStride: number;
-  outRowStride: number;
-  changes: Changes | undefined;
-  /** Whether rows of which nothing is kept are to be 0 (or −∞). */
-  zeroEmpty: boolean;
-}
-
-const NOTHING = new Float32Array(0);
-const NO_STATS: RowStats = { max: NOTHING, sum: new Float64Array(0) };
-const call: Call = {
-  what: "",
-  operation: SOFTMAX,
-  input: NOTHING,
-  inputFormat: FLOAT32,
-  grad: NOTHING,
-  gradFormat: FLOAT32,
-  out: NOTHING,
-  outFormat: FLOAT32,
-  stats: NO_STATS,
-  result: undefined,
-  rows: 0,
-  cols: 0,
-  inner: 1,
-  rowStride: 0,
-  outRowStride: 0,
-  changes: undefined,
-  zeroEmpty: false,
-};
-
-/** Ends the call: its arrays are the caller's alone again. */
-export function forget(): void {
-  call.input = NOTHING;
-  call.grad = NOTHING;
-  call.out = NOTHING;
-  call.stats = NO_STATS;
-  call.result = undefined;
-  call.changes = undefined;
-}
 
 // Which options an operation takes beside those of the layout and `out`.
 const LOGIT_OPTIONS = 1;
@@ -179,8 +88,8 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   const values = isValue(operation);
   const gradient = isGradient(operation);
   const inputName = gradient ? (operation === SOFTMAX_BACKWARD ? "probs" : "logProbs") : "input";
-  if (dtype !== undefined) oneOf(what, "dtype", dtype, ["float16", "bfloat16"]);
-  if (empty !== undefined) oneOf(what, "empty", empty, ["nan", "zero"]);
+  if (dtype !== undefined) checkWord(what, "dtype", dtype, ["float16", "bfloat16"]);
+  if (empty !== undefined) checkWord(what, "empty", empty, ["nan", "zero"]);
   const inputFormat = formatOf(what, inputName, input, dtype);
   let outFormat: Format = FLOAT32;
   let gradFormat: Format = FLOAT32;
@@ -208,26 +117,26 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   let rows: number;
   if (layout !== undefined) {
     ({ rows, cols: width, inner } = layout);
-    stride = strideOf(what, "rowStride", rowStride, width, inner);
-    checkLength(what, inputName, length, rows, width, stride, " for the shape");
+    stride = readStride(what, "rowStride", rowStride, width, inner);
+    checkExtent(what, inputName, length, rows, width, stride, " for the shape");
   } else {
     if (cols !== undefined) width = checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
     else if (rowStride !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
-    stride = strideOf(what, "rowStride", rowStride, width, 1);
+    stride = readStride(what, "rowStride", rowStride, width, 1);
     rows = cols === undefined ? 1 : length === 0 ? 0 : Math.ceil(length / stride);
-    if (rowStride !== undefined) checkLength(what, inputName, length, rows, width, stride);
+    if (rowStride !== undefined) checkExtent(what, inputName, length, rows, width, stride);
     else if (rows * width !== length)
       unexpected(what, inputName, `a multiple of ${width} elements`, length, "ERR_SOFTMAX_LENGTH");
   }
   // The kernel counts them in 32 bits.
   if (width >= 2 ** 31 && length > 0)
     unexpected(what, inputName, "rows of less than 2^31 elements", width, "ERR_SOFTMAX_LENGTH");
-  const outStride = strideOf(what, "outRowStride", outRowStride, width, inner);
-  if (gradient) checkLength(what, "grad", attachedLength(what, "grad", second as Stored), rows, width, stride);
+  const outStride = readStride(what, "outRowStride", outRowStride, width, inner);
+  if (gradient) checkExtent(what, "grad", attachedLength(what, "grad", second as Stored), rows, width, stride);
   if (max !== undefined) {
     const name = operation === ROW_STATS ? "out" : "stats";
-    exactLength(what, `${name}.max`, max as Float32Array, rows);
-    exactLength(what, `${name}.sum`, sum as Float64Array, rows);
+    checkLength(what, `${name}.max`, max as Float32Array, rows);
+    checkLength(what, `${name}.sum`, sum as Float64Array, rows);
     if (
       operation === ROW_STATS &&
       overlap(max as Float32Array, sum as Float64Array) &&
@@ -236,8 +145,8 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
       fail("ERR_SOFTMAX_VALUE", `${what}: "out.max" and "out.sum" overlap`);
   }
   if (out !== undefined && operation !== ROW_STATS) {
-    if (values) exactLength(what, "out", out as Stored, rows);
-    else checkLength(what, "out", attachedLength(what, "out", out as Stored), rows, width, outStride);
+    if (values) checkLength(what, "out", out as Stored, rows);
+    else checkExtent(what, "out", attachedLength(what, "out", out as Stored), rows, width, outStride);
   }
   const changes =
     temperature === undefined &&
@@ -258,7 +167,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
         );
 
   // Nothing is wrong. What follows allocates.
-  let to: Stored = NOTHING;
+  let to: Stored = NO_ELEMENTS;
   let stats = NO_STATS;
   if (operation === ROW_STATS)
     stats =
@@ -274,7 +183,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   call.operation = operation;
   call.input = bitsOf(input as Elements, inputFormat);
   call.inputFormat = inputFormat;
-  call.grad = gradient ? bitsOf(second as Elements, gradFormat) : NOTHING;
+  call.grad = gradient ? bitsOf(second as Elements, gradFormat) : NO_ELEMENTS;
   call.gradFormat = gradFormat;
   call.out = to;
   call.outFormat = outFormat;
@@ -288,47 +197,6 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   call.changes = kept;
   call.zeroEmpty = empty === "zero";
   return call;
-}
-
-/** Whether the elements are float32, and nothing is to be done to them first. */
-export function isPlain({ inputFormat, gradFormat, outFormat, changes, zeroEmpty }: Call): boolean {
-  return (
-    inputFormat === FLOAT32 && gradFormat === FLOAT32 && outFormat === FLOAT32 && changes === undefined && !zeroEmpty
-  );
-}
-
-/** Whether rows follow each other, with nothing in between, where they come from and where they go. */
-export function adjoin({ inner, cols, rowStride, outRowStride }: Call): boolean {
-  return inner === 1 && rowStride === cols && outRowStride === cols;
-}
-
-/** Copies the inputs that would be written over before they are read, where a call is not read whole first. */
-export function separate(call: Call): void {
-  const { what, operation, input, inputFormat, grad, gradFormat, out, outFormat, stats } = call;
-  if (operation === ROW_STATS) {
-    if (overlap(input, stats.max) || overlap(input, stats.sum)) call.input = copied(what, input);
-    return;
-  }
-  const alike = call.rowStride === call.outRowStride && !isValue(operation);
-  if (overlap(input, out, alike && inputFormat === outFormat)) call.input = copied(what, input);
-  if (overlap(grad, out, alike && gradFormat === outFormat)) call.grad = copied(what, grad);
-}
-
-/** Copies the inputs that other threads can write to, where they are read more than once. */
-export function unshare(call: Call): void {
-  const { what, operation, input, grad } = call;
-  if (isShared(input)) call.input = copied(what, input);
-  if (isGradient(operation) && isShared(grad)) call.grad = copied(what, grad);
-}
-
-/** One of some words. (`includes` can be patched by anyone.) */
-function oneOf(what: string, name: string, value: unknown, words: readonly string[]): void {
-  let expected = "";
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] === value) return;
-    expected += `${i === 0 ? "" : i < words.length - 1 ? ", " : " or "}"${words[i]}"`;
-  }
-  unexpected(what, name, expected, value, typeof value === "string" ? "ERR_SOFTMAX_VALUE" : undefined);
 }
 
 /** How an array holds its elements; an error if it is none that can. */
@@ -362,80 +230,6 @@ function statsOf(what: string, name: string, value: unknown): { max: unknown; su
   return { max, sum };
 }
 
-function checkKind(what: string, name: string, value: unknown, kind: string, or?: string): void {
-  const actual = kindOf(value);
-  if (actual === kind || (actual !== undefined && actual === or)) return;
-  const expected = or === undefined ? kind : `${kind} or ${or}`;
-  unexpected(what, name, `a ${expected}`, value);
-}
-
-function exactLength(what: string, name: string, array: ArrayBufferView, wanted: number): void {
-  const length = attachedLength(what, name, array);
-  if (length !== wanted) unexpected(what, name, `length ${wanted}`, length, "ERR_SOFTMAX_LENGTH");
-}
-
-/** The distance from row to row: that of rows without anything between them, if it was not said. */
-function strideOf(what: string, name: string, value: unknown, cols: number, inner: number): number {
-  if (value === undefined) return cols;
-  if (inner !== 1) fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" needs rows along the last axis`);
-  return checkCount(what, name, value, Math.max(1, cols), Number.MAX_SAFE_INTEGER);
-}
-
-/** `rows` of `cols`, `stride` apart (side by side: `cols`). After the last one, the rest may be missing. */
-function checkLength(
-  what: string,
-  name: string,
-  length: number,
-  rows: number,
-  cols: number,
-  stride: number,
-  why = "",
-): void {
-  const most = rows * stride;
-  const least = rows === 0 ? 0 : most - stride + cols;
-  if (length >= least && length <= most) return;
-  const wanted = least === most ? `${least}` : `${least} to ${most}`;
-  unexpected(what, name, `length ${wanted}${why}`, length, "ERR_SOFTMAX_LENGTH");
-}
-
-/** What a shape and an axis say. */
-interface Layout extends Matrix {
-  readonly rows: number;
-  readonly cols: number;
-  readonly inner: number;
-}
-
-/** Far more than anyone has: a proxy may call itself as long as it likes. */
-const MOST_AXES = 1024;
-
-/** Nothing is kept of the shape but what follows from it: storing into an array asks Array.prototype, which may have a setter. */
-function readShape(what: string, shape: unknown, axis: unknown): Layout {
-  if (isArray(shape) !== true) unexpected(what, "shape", "an array of numbers", shape);
-  const sizes = shape as readonly unknown[];
-  const rank = checkCount(what, "shape.length", sizes.length, 0, MOST_AXES);
-  const most = Math.max(rank, 1);
-  const given = axis === undefined ? -1 : checkCount(what, "axis", axis, -most, most - 1);
-  const along = given < 0 ? given + most : given;
-  let rows = 1;
-  let cols = 1;
-  let inner = 1;
-  let elements = 1;
-  let height = 1;
-  let width = 1;
-  for (let i = 0; i < rank; i++) {
-    const size = checkCount(what, `shape[${i}]`, sizes[i], 0, Number.MAX_SAFE_INTEGER);
-    if (i === along) cols = size;
-    else rows *= size;
-    if (i > along) inner *= size;
-    elements *= size;
-    height = width;
-    width = size;
-    if (Math.max(rows, elements) > Number.MAX_SAFE_INTEGER)
-      fail("ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
-  }
-  return { rows, cols, inner: Math.max(inner, 1), rank, fromLast: most - 1 - along, height, width };
-}
-
 function checkChanges(
   what: string,
   operation: Operation,
@@ -457,7 +251,7 @@ function checkChanges(
   if (lengths !== undefined) {
     checkKind(what, "lengths", lengths, "Uint32Array", "Int32Array");
     lengths = keptArray(what, lengths as Uint32Array, []);
-    exactLength(what, "lengths", lengths as Uint32Array, rows);
+    checkLength(what, "lengths", lengths as Uint32Array, rows);
     for (let row = 0; row < rows; row++) {
       const length = (lengths as Uint32Array)[row]!;
       // The name takes longer to make than a row of ten, so it is made for an error only.
@@ -495,7 +289,7 @@ function checkTemperature(what: string, operation: Operation, temperature: unkno
   }
   if (kindOf(temperature) !== "Float32Array")
     unexpected(what, "temperature", "a number or a Float32Array", temperature);
-  exactLength(what, "temperature", temperature as Float32Array, rows);
+  checkLength(what, "temperature", temperature as Float32Array, rows);
   for (let row = 0; row < rows; row++) check((temperature as Float32Array)[row]!, row);
 }
 
@@ -517,51 +311,6 @@ function keptChanges(what: string, changes: Changes, written: readonly ArrayBuff
     mask: keptArray(what, mask, written),
     lengths: keptArray(what, lengths, written),
   };
-}
-
-/** Other threads may write to it, or we shall before it is read: then a copy. */
-function keptArray<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
-  if (array === undefined || !(isShared(array) || overlapsAny(array, written))) return array;
-  return copied(what, array);
-}
-
-function overlapsAny(array: ArrayBufferView, others: readonly ArrayBufferView[]): boolean {
-  for (let i = 0; i < others.length; i++) if (overlap(array, others[i]!)) return true;
-  return false;
-}
-
-/**
- * Whether writing one array changes another. If they `mayCoincide`, the same place is no clash: rows are read before they are
- * written. Buffers are compared last: asking for one takes 13 ns.
- */
-function overlap(a: ArrayBufferView, b: ArrayBufferView, mayCoincide = false): boolean {
-  const distance = byteOffsetOf(b) - byteOffsetOf(a);
-  if (distance === 0 && mayCoincide) return false;
-  if (distance >= byteLengthOf(a) || -distance >= byteLengthOf(b)) return false;
-  return bufferOf(a) === bufferOf(b) || (isShared(a) && isShared(b)); // two that are shared may be one, received twice
-}
-
-/** A plain array of ours with the same elements. Copies of shared memory no longer change while they are read. */
-function copied<T extends Typed>(what: string, array: T): T {
-  return allocate(what, byteLengthOf(array), () => duplicate(array));
-}
-
-/** A new array, or `ERR_SOFTMAX_MEMORY`. */
-export function allocated(what: string, length: number): NewFloat32Array {
-  return allocate(what, 4 * length, () => new Float32Array(length));
-}
-
-export function allocatedDoubles(what: string, length: number): NewFloat64Array {
-  return allocate(what, 8 * length, () => new Float64Array(length));
-}
-
-/** What `make` makes of so many bytes, or `ERR_SOFTMAX_MEMORY`. */
-export function allocate<T>(what: string, bytes: number, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    fail("ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${bytes} bytes`, cause);
-  }
 }
 
 /** Checked engine options; `what` is the function they were given to. */
@@ -593,7 +342,7 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
     }
   }
   if (backend === undefined) backend = "auto";
-  oneOf(what, "backend", backend, BACKENDS);
+  checkWord(what, "backend", backend, BACKENDS);
   if (deterministic !== undefined && typeof deterministic !== "boolean")
     unexpected(what, "deterministic", "a boolean", deterministic);
   if (module !== undefined && (typeof module !== "object" || module === null))
@@ -616,9 +365,9 @@ export function checkPair(what: string, a: unknown, b: unknown): { left: RowStat
   const left = statsOf(what, "a", a);
   const right = statsOf(what, "b", b);
   const rows = attachedLength(what, "a.max", left.max as Float32Array);
-  exactLength(what, "a.sum", left.sum as Float64Array, rows);
-  exactLength(what, "b.max", right.max as Float32Array, rows);
-  exactLength(what, "b.sum", right.sum as Float64Array, rows);
+  checkLength(what, "a.sum", left.sum as Float64Array, rows);
+  checkLength(what, "b.max", right.max as Float32Array, rows);
+  checkLength(what, "b.sum", right.sum as Float64Array, rows);
   const kept = ({ max, sum }: RowStats) => ({ max: keptArray(what, max, []), sum: keptArray(what, sum, []) });
   return { left: kept(left as RowStats), right: kept(right as RowStats), rows };
 }

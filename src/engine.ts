@@ -1,8 +1,10 @@
 // The spine: caller's array → check → place → kernel → result.
 
 import type { Arena } from "./arena.js";
+import { checkCount } from "./argument.js";
 import type { Selection } from "./backend.js";
-import { type Call, checkCall, checkCount, forget } from "./check.js";
+import { type Call, forget } from "./call.js";
+import { checkCall } from "./check.js";
 import { codeOf, fail } from "./errors.js";
 import { storeElement } from "./half.js";
 import { MAX_BYTES } from "./memory.js";

@@ -1,8 +1,9 @@
 // The back end without WebAssembly: rows go through reference.ts one by one, changed and in float32.
 
 import { Arena } from "./arena.js";
+import { adjoin, type Call, isPlain } from "./call.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
-import { adjoin, allocated, allocatedDoubles, type Call, isPlain, separate, unshare } from "./check.js";
+import { allocated, allocatedDoubles, separate, unshare } from "./copies.js";
 import { storeElement } from "./half.js";
 import { bufferOf, fillElements } from "./intrinsics.js";
 import { copy } from "./memory.js";

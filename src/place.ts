@@ -2,7 +2,8 @@
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
 import { Arena } from "./arena.js";
-import { adjoin, allocate, type Call, isPlain, separate, unshare } from "./check.js";
+import { adjoin, type Call, isPlain } from "./call.js";
+import { allocate, separate, unshare } from "./copies.js";
 import { bufferOf, byteOffsetOf } from "./intrinsics.js";
 import {
   copy,

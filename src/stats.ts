@@ -1,6 +1,7 @@
 // Statistics of parts of rows, put together.
 
-import { allocated, allocatedDoubles, checkPair } from "./check.js";
+import { checkPair } from "./check.js";
+import { allocated, allocatedDoubles } from "./copies.js";
 import type { NewRowStats, RowStats } from "./options.js";
 
 /**

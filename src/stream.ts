@@ -2,8 +2,9 @@
 // some rows, as many as there is room for; of rows longer than that, a piece. So are, in an arena, rows side by side that the kernel's
 // work area does not hold.
 
+import type { Call } from "./call.js";
 import { fillTables, mayFreeze } from "./changes.js";
-import { allocated, type Call } from "./check.js";
+import { allocated } from "./copies.js";
 import { DATA, HELD, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";

@@ -1,6 +1,6 @@
 // What goes to the kernel, or comes from it, once a row: known statistics in; values and statistics out.
 
-import type { Call } from "./check.js";
+import type { Call } from "./call.js";
 import { storeElement } from "./half.js";
 import { copy, type Region } from "./memory.js";
 import { FLOAT32, FROM_STATS, LOG_SUM_EXP, type Operation, ROW_STATS } from "./operation.js";

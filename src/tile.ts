@@ -1,8 +1,8 @@
 // A tile: some rows of a batch, or a piece of each, on their way through the scratch block: in, changed and as float32; out, in the
 // format that is wanted. A tile of an arena stays where it is.
 
+import type { Call } from "./call.js";
 import { hasRanges } from "./changes.js";
-import type { Call } from "./check.js";
 import { byteOffsetOf } from "./intrinsics.js";
 import { copy, DATA, ENDS, type Region, STARTS, TEMPERATURES } from "./memory.js";
 import { FLOAT32, type Format, FROM_STATS, isGradient, LOG_SOFTMAX, type Stored } from "./operation.js";
