@@ -8,15 +8,15 @@
 
 import { UPPER_BITS, DOWN, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, PART_BYTES, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
-import { LOG_SOFTMAX, SOFTMAX, isLogarithmic, isValue } from "./operation";
+import { LOG_SOFTMAX, SOFTMAX, hasTerms, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 import { ONE_SUM_COLS } from "./sum";
 
 export const BATCH_ROWS: i32 = GROUP_ROWS * BATCH_GROUPS;
 /** How many elements the work area holds. That is more than the L2 cache, and still quicker than to read rows twice (DESIGN.md). */
-const ROOM: i32 = 1048576;
+const WORK_ELEMENTS: i32 = 1048576;
 /** The longest row of which it holds four. */
-export const LONGEST: i32 = ROOM / GROUP_ROWS;
+export const LONGEST: i32 = WORK_ELEMENTS / GROUP_ROWS;
 /** What of longer ones goes through a step at once: half of the L1 cache. A multiple of 64, where sums pause. */
 export const PIECE: i32 = 128;
 const PIECE_APART: usize = 16 * PIECE + 64;
@@ -32,7 +32,7 @@ const BLOCKS_ROOM: i32 = 131072;
 // Where the elements of a batch, or of a piece, lie in the work area: behind its slots, and room for PART_BYTES.
 const BATCH_AT: i32 = MOST_BLOCKS * SLOTS_BYTES + <i32>PART_BYTES;
 const PIECE_AT: i32 = SLOTS_BYTES + <i32>PART_BYTES;
-export const COLUMNS_WORK_BYTES: i32 = BATCH_AT + 4 * ROOM + 1024; // and what lies between the groups
+export const COLUMNS_WORK_BYTES: i32 = BATCH_AT + 4 * WORK_ELEMENTS + 1024; // and what lies between the groups
 
 /** Where the row in a lane begins. */
 // @ts-ignore: decorator
@@ -59,7 +59,7 @@ export function findStarts(row: i32, count: i32, pitch: usize, inner: i32, slots
 
 /** The most rows of a batch: as many as the work area holds, by fours, up to a block of 32; or several blocks. */
 function mostRows(cols: i32, inner: i32): i32 {
-  const rows = min((ROOM / cols) & ~3, BATCH_ROWS);
+  const rows = min((WORK_ELEMENTS / cols) & ~3, BATCH_ROWS);
   return inner < MANY || cols <= RUN ? rows : max(rows, min((BLOCKS_ROOM / cols) & -BATCH_ROWS, MOST_BLOCKS * BATCH_ROWS));
 }
 
@@ -117,7 +117,7 @@ export function sumColumns(
     gather(src, count, piece, stride, data, PIECE_APART, work);
     settle(data, piece, PIECE_APART, work, groups);
     sum(operation, data, piece, PIECE_APART, work, groups, cols <= ONE_SUM_COLS);
-    if (!isLogarithmic(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, 16, PIECE_APART, work);
+    if (hasTerms(operation)) scatter(AS_IT_IS, dst, count, piece, stride, data, 16, PIECE_APART, work);
   }
 }
 

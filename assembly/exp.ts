@@ -18,7 +18,7 @@
  */
 // @ts-ignore: decorator
 @inline
-export function mulAdd(a: v128, b: v128, c: v128): v128 {
+function mulAdd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
@@ -163,7 +163,7 @@ export function kept(e: v128, x: v128, lowest: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-export function reduced(x: v128, shifted: v128, magic: v128, ln2Upper: v128, ln2Lower: v128): v128 {
+function reduced(x: v128, shifted: v128, magic: v128, ln2Upper: v128, ln2Lower: v128): v128 {
   const n = f32x4.sub(shifted, magic);
   return mulAdd(n, ln2Lower, mulAdd(n, ln2Upper, x));
 }
@@ -171,7 +171,7 @@ export function reduced(x: v128, shifted: v128, magic: v128, ln2Upper: v128, ln2
 /** e^t − 1, the polynomial summed as a tree: one step less to wait for than Horner's rule, no operation more. */
 // @ts-ignore: decorator
 @inline
-export function expm1(t: v128, q2: v128, q3: v128, q4: v128, q5: v128, q6: v128): v128 {
+function expm1(t: v128, q2: v128, q3: v128, q4: v128, q5: v128, q6: v128): v128 {
   const t2 = f32x4.mul(t, t);
   const q23 = mulAdd(q3, t, q2);
   const q456 = mulAdd(q6, t2, mulAdd(q5, t, q4));
@@ -181,7 +181,7 @@ export function expm1(t: v128, q2: v128, q3: v128, q4: v128, q5: v128, q6: v128)
 /** (1 + w)·2^(n−N+HEIGHT). In `simd` not scale·w + scale: see HEIGHT. */
 // @ts-ignore: decorator
 @inline
-export function rebuilt(w: v128, shifted: v128, one: v128): v128 {
+function rebuilt(w: v128, shifted: v128, one: v128): v128 {
   const scale = i32x4.shl(shifted, 23);
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(w, scale, scale);
   return f32x4.mul(scale, f32x4.add(w, one)); // in this order: the other takes 15 % longer on Node 24

@@ -117,18 +117,18 @@ function takeTails(out: usize, grad: usize, bytes: usize, slot: usize): void {
 }
 
 /** Adds to the row's sum. In pieces: of a multiple of 4 columns, but for the last. */
-export function sumGradient(operation: i32, out: usize, grad: usize, cols: i32, slot: usize): void {
-  const whole = <usize>(cols & ~3) << 2, left = <usize>(cols & 3) << 2;
+export function sumGradient(operation: i32, out: usize, grad: usize, length: i32, slot: usize): void {
+  const whole = <usize>(length & ~3) << 2, left = <usize>(length & 3) << 2;
   addUp(operation, out, grad, out + whole, slot);
   if (left == 0) return;
   takeTails(out + whole, grad + whole, left, slot);
   addUp(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL + 16, slot);
 }
 
-export function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, cols: i32, slot: usize): void {
+export function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, length: i32, slot: usize): void {
   const both = f64x2.add(v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
   const sum = f64x2.add(both, v128.shuffle<f64>(both, both, 1, 0));
-  const whole = <usize>(cols & ~3) << 2, left = <usize>(cols & 3) << 2;
+  const whole = <usize>(length & ~3) << 2, left = <usize>(length & 3) << 2;
   findGradients(operation, out, grad, dst, out + whole, sum, sum);
   if (left == 0) return;
   takeTails(out + whole, grad + whole, left, slot);

@@ -3,7 +3,7 @@
 
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
 import { narrow } from "./narrow";
-import { isLogarithmic, isValue } from "./operation";
+import { hasTerms, isValue } from "./operation";
 import { alone, wide } from "./wide";
 
 export { change } from "./change";
@@ -66,7 +66,7 @@ export function rows(
   assert(inMemory(src, srcBytes), "rows: src must lie in memory");
   assert(inMemory(dst, dstBytes), "rows: dst must lie in memory");
   const isShort = cols <= NARROW_COLS;
-  if (isShort && rows == 1 && cols >= ALONE_COLS && !isLogarithmic(operation)) alone(operation, src, dst, cols, maxima, sums, work);
+  if (isShort && rows == 1 && cols >= ALONE_COLS && hasTerms(operation)) alone(operation, src, dst, cols, maxima, sums, work);
   else if (isShort) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
   else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }

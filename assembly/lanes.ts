@@ -7,7 +7,7 @@
 
 import { LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, exp, expOfFour, lowered } from "./exp";
 import { LIFT } from "./log";
-import { FROM_STATS, ROW_STATS, isLogarithmic } from "./operation";
+import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
 import {
   CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
@@ -77,11 +77,10 @@ export function sum(
   operation: i32, data: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool,
   ahead: usize = 0, aheadEnd: usize = 0, toDst: usize = 0,
 ): void {
-  if (isLogarithmic(operation)) sumRests(data, cols, apart, slots, groups);
-  else {
+  if (hasTerms(operation)) {
     findTerms(data, cols, apart, slots, groups, ahead, aheadEnd, toDst);
     sumTerms(data, cols, apart, slots, groups, inOneSum);
-  }
+  } else sumRests(data, cols, apart, slots, groups);
 }
 
 /** Logits in, terms out. */
@@ -187,8 +186,8 @@ export function findResults(operation: i32, slots: usize, count: i32, cols: i32,
     cols = i32.MAX_VALUE; // these may be parts of any row
   }
   if (operation == ROW_STATS) return;
-  if (isLogarithmic(operation)) for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findLogsOf(slots);
-  else findFactors(slots, count, cols);
+  if (hasTerms(operation)) findFactors(slots, count, cols);
+  else for (; count > 0; count -= GROUP_ROWS, slots += SLOT_BYTES) findLogsOf(slots);
 }
 
 /** From the sums of the terms to what those are to be multiplied by. */

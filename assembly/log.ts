@@ -29,7 +29,7 @@ export let A9: v128 = f64x2(0.1111111111111111, 0.1111111111111111);
 export let A11: v128 = f64x2(0.09090909090909091, 0.09090909090909091);
 
 /** exp(near)·2^−N in float64, for two rows whose maxima are the lower lanes: Taylor's polynomial of degree 8, to 2^−32. */
-export function maxTerm(near: v128): v128 {
+function maxTerm(near: v128): v128 {
   const x = f64x2.promote_low_f32x4(near);
   const t = f64x2.sub(x, f64x2.mul(f64x2.promote_low_f32x4(exponentOf(near)), LN2_64));
   const t2 = f64x2.mul(t, t), t4 = f64x2.mul(t2, t2);

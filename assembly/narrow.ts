@@ -2,7 +2,7 @@
 
 import { NOTHING, UPPER_BITS, DOWN, farLanes, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, PART_BYTES, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
-import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
+import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
 import { ONE_SUM_COLS } from "./sum";
 import { storeTail } from "./tail";
@@ -21,7 +21,7 @@ const FETCHED_COLS: i32 = 16;
  * What the slots of a batch take of the work area; what lanes.ts wants in front of its data; and 1536 bytes, without which groups would begin as far
  * from the start of a page as the first array of an arena, and take 7 % more at 64 columns.
  */
-export const NARROW_SLOTS_BYTES: i32 = 2 * SLOTS_BYTES + <i32>PART_BYTES + 1536;
+const NARROW_SLOTS_BYTES: i32 = 2 * SLOTS_BYTES + <i32>PART_BYTES + 1536;
 
 /**
  * `rows` × `cols` float32 from `src` on to `dst`, which may be `src`: a batch is read before it is written. A row begins
@@ -42,8 +42,8 @@ export function narrow(
     readRows(operation, src + <usize>row * srcStride, count, cols, srcStride, data, apart, work);
     sum(operation, data, cols, apart, work, groups, cols <= ONE_SUM_COLS, src + <usize>(row + count) * srcStride, srcEnd, dst - src);
     findResults(operation, work, count, cols, rowSums);
-    if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
-    else if (isLogarithmic(operation)) storeValues(operation, work, count, values, rowSums);
+    if (isValue(operation)) storeValues(operation, work, count, values, rowSums);
+    else if (operation == LOG_SOFTMAX) writeLogs(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
     else writeProbabilities(dst + <usize>row * dstStride, count, cols, dstStride, data, apart, work);
   }
 }
@@ -165,7 +165,7 @@ function readRows(operation: i32, src: usize, rows: i32, cols: i32, stride: usiz
     else if (lastCols == 2) max = lastTileIn(row0, row1, row2, row3, data, 2, max);
     else if (lastCols == 3) max = lastTileIn(row0, row1, row2, row3, data, 3, max);
     if (operation == FROM_STATS) max = v128.load(slot, MAX);
-    if (isLogarithmic(operation) || cols > ONE_SUM_COLS) beginSlot(slot, max); // the sum of few terms begins by itself
+    if (!hasTerms(operation) || cols > ONE_SUM_COLS) beginSlot(slot, max); // the sum of few terms begins by itself
     else v128.store(slot, max, MAX);
     findShiftsOf(slot, max);
     far = v128.or(far, farLanes(max));

@@ -10,11 +10,11 @@ export const ROW_STATS: i32 = 3;
 /** exp(x − max) / sum, of a max and a sum that are given */
 export const FROM_STATS: i32 = 4;
 
-/** Whether the rows' logarithms are wanted rather than their terms. */
+/** Whether results are made of the terms; those of other operations, of the sum of all but the largest (log.ts). */
 // @ts-ignore: decorator
 @inline
-export function isLogarithmic(operation: i32): bool {
-  return operation != SOFTMAX && operation != FROM_STATS;
+export function hasTerms(operation: i32): bool {
+  return operation == SOFTMAX || operation == FROM_STATS;
 }
 
 /** Whether the result is one value a row, or two. */

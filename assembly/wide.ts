@@ -11,7 +11,7 @@ import {
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
-import { FROM_STATS, LOG_SOFTMAX, isLogarithmic } from "./operation";
+import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import {
   CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
@@ -39,7 +39,6 @@ export function wide(
   srcStride: usize, dstStride: usize, maxima: usize, sums: usize, work: usize,
 ): void {
   const batchRows = <usize>cols << 2 <= BATCHED_BYTES ? BATCH_ROWS : 1;
-  const values = isLogarithmic(operation) && operation != LOG_SOFTMAX;
   let slots = work, nextSlots = work + BATCH_SLOTS_BYTES;
   const terms = work + 2 * BATCH_SLOTS_BYTES;
   let count = min(rows, batchRows);
@@ -51,16 +50,17 @@ export function wide(
     beginWide(nextSlots, nextCount);
     for (let row = 0; row < count; row += GROUP_ROWS)
       findWideShifts(operation, slotOf(slots, row), min(count - row, GROUP_ROWS), maxima + (<usize>row << 2));
-    if (isLogarithmic(operation)) {
+    if (hasTerms(operation)) sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
+    else {
       sumRests(src, count, cols, srcStride, slots, terms);
       findMaxima(nextSrc, nextCount, cols, srcStride, nextSlots);
-    } else sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
+    }
     for (let row = 0; row < count; row += GROUP_ROWS) {
       const slot = slotOf(slots, row), some = min(count - row, GROUP_ROWS);
       findWideResults(operation, slot, some, cols, sums + (<usize>row << 3));
-      if (values) storeValues(operation, slot, some, dst + (<usize>row << 2), sums + (<usize>row << 3));
+      if (isValue(operation)) storeValues(operation, slot, some, dst + (<usize>row << 2), sums + (<usize>row << 3));
     }
-    if (values) dst += <usize>count << 2;
+    if (isValue(operation)) dst += <usize>count << 2;
     else {
       finish(operation, src, dst, count, cols, srcStride, dstStride, slots);
       dst += dstStride * <usize>count;
@@ -173,9 +173,9 @@ export function findWideShifts(operation: i32, slot: usize, count: i32, maxima: 
 }
 
 /** Pass 2, for rows in pieces: what the operation adds up. Terms are left at `dst`. */
-export function sumWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize): void {
-  if (isLogarithmic(operation)) sumRests(src, 1, cols, 0, slot, slot + WIDE_SLOT_BYTES);
-  else sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0);
+export function sumWide(operation: i32, src: usize, dst: usize, length: i32, slot: usize): void {
+  if (hasTerms(operation)) sumTerms(src, dst, 1, length, 0, 0, slot, 0, 0, 0);
+  else sumRests(src, 1, length, 0, slot, slot + WIDE_SLOT_BYTES);
 }
 
 /**
@@ -323,8 +323,8 @@ function totalOf(slot: usize): v128 {
 }
 
 /** Pass 3, for rows in pieces: from the terms, which are at `dst`, or else from the elements at `src`. */
-export function finishWide(operation: i32, src: usize, dst: usize, cols: i32, slot: usize): void {
-  finish(operation, src, dst, 1, cols, 0, 0, slot);
+export function finishWide(operation: i32, src: usize, dst: usize, length: i32, slot: usize): void {
+  finish(operation, src, dst, 1, length, 0, 0, slot);
 }
 
 function finish(

@@ -43,7 +43,7 @@ export function positionOf(row: number, col: number, cols: number, inner: number
   return ((row - within) / inner) * cols * inner + col * inner + within;
 }
 
-export function temperatureOf({ temperature }: Changes, row: number): number {
+function temperatureOf({ temperature }: Changes, row: number): number {
   return typeof temperature === "object" ? temperature[row]! : (temperature ?? 1);
 }
 

@@ -136,7 +136,7 @@ export class Engine {
     try {
       this.#alive(what); // after the last of the caller's code: a getter may have disposed of the engine
       if (call.cols > 0 && call.rows > 0) this.#backend.run(call);
-      else if (isValue(operation)) emptyRows(call); // of the others, a shape may have 2^52, with nothing to write
+      else if (isValue(operation)) writeEmptySums(call); // of the others, a shape may have 2^52, with nothing to write
       return call.result;
     } catch (cause) {
       this.#recover(what, cause);
@@ -158,7 +158,7 @@ export class Engine {
 }
 
 /** The value of an empty sum, for rows without elements. */
-function emptyRows({ operation, out, outFormat, stats, rows }: Call): void {
+function writeEmptySums({ operation, out, outFormat, stats, rows }: Call): void {
   for (let row = 0; row < rows; row++) {
     if (operation === LOG_SUM_EXP) storeElement(out, outFormat, row, -Infinity);
     else {

@@ -23,9 +23,14 @@ interface TypedConstructor {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-const CLASSES = { Float32Array, Float64Array, Uint8Array, Uint16Array, Uint32Array, Int32Array } as unknown as Readonly<
-  Record<string, TypedConstructor>
->;
+const TYPED_ARRAYS = {
+  Float32Array,
+  Float64Array,
+  Uint8Array,
+  Uint16Array,
+  Uint32Array,
+  Int32Array,
+} as unknown as Readonly<Record<string, TypedConstructor>>;
 
 const { set, fill } = Float32Array.prototype;
 /** Arrays of one class. */
@@ -68,13 +73,13 @@ export function isShared(array: ArrayBufferView): boolean {
 
 /** `count` elements of `array` from `start` on, as a plain array on the same memory. */
 export function portion<T extends Typed>(array: T, start: number, count: number): T {
-  const Class = CLASSES[kindOf(array)!]!;
+  const Class = TYPED_ARRAYS[kindOf(array)!]!;
   return new Class(bufferOf(array), byteOffsetOf(array) + Class.BYTES_PER_ELEMENT * start, count) as T;
 }
 
 /** A plain array of ours with the same elements. */
 export function duplicate<T extends Typed>(array: T): T {
-  return new CLASSES[kindOf(array)!]!(array) as T;
+  return new TYPED_ARRAYS[kindOf(array)!]!(array) as T;
 }
 
 /** The bits of a Float16Array, on the same memory. */

@@ -12,9 +12,9 @@ import { type Kernel, webAssembly } from "./wasm.js";
 
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
-export const HELD = 1048576;
+export const WORK_ELEMENTS = 1048576;
 /** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, the terms of a part of a row, and what lies between groups. */
-export const WORK_BYTES: number = 4 * HELD + 14336;
+export const WORK_BYTES: number = 4 * WORK_ELEMENTS + 14336;
 /** What rows along the last axis take of it. */
 export const ROWS_WORK_BYTES = 20480;
 /** How many rows side by side go through the kernel at once, and what they take where they come in pieces. */

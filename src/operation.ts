@@ -16,6 +16,11 @@ export function isValue(operation: Operation): boolean {
   return operation === LOG_SUM_EXP || operation === ROW_STATS;
 }
 
+/** Whether results are made of the terms, exp(x) over some power of two. */
+export function hasTerms(operation: Operation): boolean {
+  return operation === SOFTMAX || operation === FROM_STATS;
+}
+
 export function isGradient(operation: Operation): boolean {
   return operation >= SOFTMAX_BACKWARD;
 }

@@ -2,7 +2,7 @@
 // keep what is known so far: the statistics of the row, first of a part of it, then of all.
 
 import { MAXIMA, STRIP_ROWS, STRIP_WORK_BYTES, SUMS, WORK } from "./memory.js";
-import { FLOAT32, FROM_STATS, formOf, isGradient, isValue, LOG_SOFTMAX } from "./operation.js";
+import { FLOAT32, FROM_STATS, formOf, hasTerms, isGradient, isValue } from "./operation.js";
 import { giveStats, takeValues } from "./tables.js";
 import {
   addressOf,
@@ -84,9 +84,8 @@ function forward(tile: Tile, piece: number): void {
   const findShifts = isRow ? kernel.findWideShifts : kernel.findShifts;
   const findResults = isRow ? kernel.findWideResults : kernel.findResults;
   const stride = strideOf(tile);
-  const hasTerms = operation !== LOG_SOFTMAX && !isValue(operation);
   /** Whether the terms can wait in `out`: it has room for a float32 each. Otherwise they are found twice. */
-  const keepsTerms = hasTerms && outFormat === FLOAT32;
+  const keepsTerms = hasTerms(operation) && outFormat === FLOAT32;
 
   let empty: Uint8Array | undefined;
   eachPiece(tile, piece, () => {
@@ -126,7 +125,7 @@ function forward(tile: Tile, piece: number): void {
     if (keepsTerms) reload(tile);
     else {
       loadLogits(tile);
-      if (hasTerms) sumPiece();
+      if (hasTerms(operation)) sumPiece();
     }
     eachStrip(tile, (rows, work, src, dst) => {
       if (isRow) kernel.finishWide(operation, src, dst, tile.length, work);

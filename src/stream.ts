@@ -5,7 +5,7 @@
 import type { Call } from "./call.js";
 import { fillTables, mayFreeze } from "./changes.js";
 import { allocated } from "./copies.js";
-import { DATA, HELD, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES } from "./memory.js";
+import { DATA, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES, WORK_ELEMENTS } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";
 import { giveStats, takeValues } from "./tables.js";
@@ -65,7 +65,7 @@ export function rowsThatFit(call: Call, bytes: number): number {
 
 /** Whether the kernel takes whole rows side by side: its work area holds four, or, where there are as many neighbours, a strip. */
 export function isHeld({ cols, inner }: Call): boolean {
-  return cols * (inner < STRIP_ROWS ? 4 : STRIP_ROWS) <= HELD;
+  return cols * (inner < STRIP_ROWS ? 4 : STRIP_ROWS) <= WORK_ELEMENTS;
 }
 
 function whole(tile: Tile): void {

@@ -95,18 +95,18 @@ export interface Kernel {
 
   // A row that is too long, in pieces.
   beginWide(slot: number, rows: number): void;
-  findMaxima(src: number, rows: number, cols: number, stride: number, slot: number): void;
+  findMaxima(src: number, rows: number, length: number, stride: number, slot: number): void;
   findWideShifts(operation: number, slot: number, count: number, maxima: number): void;
-  sumWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
+  sumWide(operation: number, src: number, dst: number, length: number, slot: number): void;
   findWideResults(operation: number, slot: number, count: number, cols: number, sums: number): void;
-  finishWide(operation: number, src: number, dst: number, cols: number, slot: number): void;
+  finishWide(operation: number, src: number, dst: number, length: number, slot: number): void;
   storeValues(operation: number, slots: number, count: number, values: number, sums: number): void;
-  sumGradient(operation: number, out: number, grad: number, cols: number, slot: number): void;
-  finishGradient(operation: number, out: number, grad: number, dst: number, cols: number, slot: number): void;
+  sumGradient(operation: number, out: number, grad: number, length: number, slot: number): void;
+  finishGradient(operation: number, out: number, grad: number, dst: number, length: number, slot: number): void;
 
   // At most 32 rows side by side that are too long, in pieces.
   begin(slots: number, groups: number): void;
-  findColumnMaxima(src: number, count: number, cols: number, stride: number, work: number): void;
+  findColumnMaxima(src: number, count: number, length: number, stride: number, work: number): void;
   findShifts(operation: number, slots: number, count: number, maxima: number): void;
   sumColumns(
     operation: number,
@@ -124,7 +124,7 @@ export interface Kernel {
     src: number,
     dst: number,
     count: number,
-    cols: number,
+    length: number,
     stride: number,
     work: number,
   ): void;
@@ -133,7 +133,7 @@ export interface Kernel {
     out: number,
     grad: number,
     count: number,
-    cols: number,
+    length: number,
     stride: number,
     work: number,
   ): void;
@@ -143,7 +143,7 @@ export interface Kernel {
     grad: number,
     dst: number,
     count: number,
-    cols: number,
+    length: number,
     stride: number,
     work: number,
   ): void;

@@ -217,7 +217,7 @@ describe("the debug build's assertions", () => {
     "rows: dst must lie in memory": (kernel) => rows(kernel, DATA, END - 4, 1, 2),
     "columns: rows, cols and inner must be positive": (kernel) => columns(kernel, 2, 2, 0),
     "columns: work must be aligned to 16 bytes": (kernel) => columns(kernel, 2, 2, 2, WORK + 8),
-    "columns: four rows must fit into the work area": (kernel) => columns(kernel, 1, memory.HELD / 4 + 1, 1),
+    "columns: four rows must fit into the work area": (kernel) => columns(kernel, 1, memory.WORK_ELEMENTS / 4 + 1, 1),
   };
   const messages = sources.flatMap((file) =>
     Array.from(textOf(`assembly/${file}`).matchAll(/\bassert\([^"]*"([^"]*)"/g), ([, message]) => message!),
