@@ -110,8 +110,8 @@ export function firstOf(row: i32, count: i32): i32 {
 }
 
 /**
- * The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. Which of several zeros was
- * found to be the maximum depends on the pieces; all become +0.
+ * The result of `count` rows that have one: log-sum-exp to `values`, or the maximum, and the sum to `sums`. −0 becomes +0: which of several
+ * zeros was found to be the maximum depends on the pieces.
  */
 export function storeValues(operation: i32, slots: usize, count: i32, values: usize, sums: usize): void {
   for (let row = 0; row < count; row += 4, slots += SLOT_BYTES) {
@@ -125,7 +125,7 @@ export function storeValues(operation: i32, slots: usize, count: i32, values: us
     v128.store(slots, value, UPPER);
     for (let lane = 0; lane < min(count, 4); lane++) {
       const at = slots + (<usize>lane << 2), index = <usize>(firstOf(row, count) + lane);
-      store<f32>(values + (index << 2), load<f32>(at, UPPER) + (load<i32>(at, COUNT) > 1 ? 0 : -0.0));
+      store<f32>(values + (index << 2), load<f32>(at, UPPER) + 0);
       if (operation == LOG_SUM_EXP) continue;
       const rest = v128.load64_splat(slots + (<usize>lane << 3), SUMS);
       const sum = 1 + f64x2.extract_lane(sumAboveOne(rest, v128.load32_splat(at, NEAR), v128.load32_splat(at, COUNT)), 0);

@@ -136,7 +136,7 @@ export interface BackwardOptions<Out extends Elements = Float32Array> extends La
 
 /** What is known of rows, or of parts of them: log Σ exp(x) is `max + Math.log(sum)`. */
 export interface RowStats {
-  /** The largest logit of each row; −∞ for none. */
+  /** The largest logit of each row (never −0); −∞ for none. */
   readonly max: Float32Array;
   /** Σ exp(x − max) of each row: from 1 to as many as it has elements, or 0 for none. NaN where there is a NaN; 1 where there is +∞. */
   readonly sum: Float64Array;

@@ -135,11 +135,11 @@ function extremeOf(input: Float32Array, start: number, end: number): number {
   return max;
 }
 
-/** The maximum and Σ exp(x − max): 0 for one of only −∞, 1 for one with +∞. */
+/** The maximum, never −0, and Σ exp(x − max): 0 for one of only −∞, 1 for one with +∞. */
 export function statistics(input: Float32Array, start: number, end: number): { max: number; sum: number } {
   const max = extremeOf(input, start, end);
   if (Math.abs(max) === Infinity) return { max, sum: max < 0 ? 0 : 1 };
-  return { max, sum: 1 + sumAboveOne(input, start, end, max) };
+  return { max: max + 0, sum: 1 + sumAboveOne(input, start, end, max) };
 }
 
 /** exp(x − max) / sum; NaN where a +∞ is the maximum, be it in this part of the row or not. */

@@ -232,21 +232,21 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
       }
     });
 
-    test("which zero the maximum is does not depend on the pieces", () => {
+    test("a maximum of zero is +0, however many zeros of either sign there are, wherever they are", () => {
       const input = new Float32Array(2000).fill(-1);
       input[4] = -0;
       input[1024] = 0;
       const small = createEngineSync({ backend: engine.backend, scratchBytes: 4096 });
-      for (const [row, zero] of [
-        [input, engine.backend === "js" ? -0 : 0],
-        [input.subarray(0, 1024), -0],
-        [input.subarray(1000), 0],
-        [new Float32Array([-0]), -0],
-        [new Float32Array([0, -0]), 0],
-      ] as const)
+      for (const row of [
+        input,
+        input.subarray(0, 1024),
+        input.subarray(1000),
+        new Float32Array([-0]),
+        new Float32Array([0, -0]),
+      ])
         for (const each of [engine, small]) {
-          expect(each.rowStats(row).max).toEqual(new Float32Array([zero]));
-          expect(each.rowStats(row, { shape: [row.length, 1], axis: 0 }).max).toEqual(new Float32Array([zero]));
+          expect(each.rowStats(row).max).toEqual(new Float32Array([0]));
+          expect(each.rowStats(row, { shape: [row.length, 1], axis: 0 }).max).toEqual(new Float32Array([0]));
         }
     });
 

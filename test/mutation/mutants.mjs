@@ -86,7 +86,7 @@ export const MUTANTS = [
     { mistake: "given sums are 2^32 too low", suites: ["stats"],
       text: "relative * 4294967296", replacement: "relative" },
     { mistake: "the largest of two zeros is the first one, or not, by the pieces", suites: ["stats"],
-      text: "(load<i32>(at, COUNT) > 1 ? 0 : -0.0)", replacement: "-0.0" },
+      text: "load<f32>(at, UPPER) + 0)", replacement: "load<f32>(at, UPPER))" },
     { mistake: "statistics with a maximum of +∞ do not make NaN", suites: ["stats"],
       text: "load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST)", replacement: "sum * load<f32>(at, LARGEST)" },
     { mistake: "a sum beyond float32 is not brought within it", suites: ["stats"],
