@@ -10,7 +10,7 @@ export default defineConfig({
     include: ["test/*.test.ts"],
     alias: { "softmax-wasm": `${build}esm/index.js` },
     // Node itself runs the package, as it was built: vite does not transform it. (Tests may lie below build/, too: see mutation/.)
-    server: { deps: { external: [/\/build\/(esm|cjs)\//] } },
+    server: { deps: { external: [/\/build\/(modules|esm|cjs)\//] } },
     setupFiles: ["test/matchers.ts"],
     expect: { requireAssertions: true }, // a test that asserts nothing fails
     testTimeout: 60_000, // no assertion on time: a slow machine is not an error

@@ -1,5 +1,5 @@
-// build/*.wasm → binaries.js, compressed, as base64, beside the compiled API in both of its module formats.
-// Runs last in `npm run build`: asc, then tsc, then this. src/binaries.d.ts has the types.
+// build/*.wasm → build/modules/binaries.js, compressed, as base64, beside the compiled API.
+// In `npm run build`: asc, then tsc, then this, then rolldown. src/binaries.d.ts has the types.
 import { readFileSync, writeFileSync } from "node:fs";
 import { deflateAsync } from "@gfx/zopfli";
 
@@ -12,10 +12,5 @@ const names = {
   compressed: Buffer.from(compressed).toString("base64"),
   sizes: { simd: simd.length, relaxed: relaxed.length },
 };
-const lines = (declare) =>
-  Object.entries(names)
-    .map(([name, value]) => `${declare}${name} = ${JSON.stringify(value)};\n`)
-    .join("");
-writeFileSync(new URL("esm/binaries.js", build), lines("export const "));
-writeFileSync(new URL("cjs/binaries.js", build), lines("exports."));
-writeFileSync(new URL("cjs/package.json", build), '{ "type": "commonjs" }\n');
+const lines = Object.entries(names).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`);
+writeFileSync(new URL("modules/binaries.js", build), lines.join(""));

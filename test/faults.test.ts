@@ -3,8 +3,8 @@
 
 import { createEngine, createEngineSync, type Engine, type EngineOptions, type LayoutOptions } from "softmax-wasm";
 import { afterEach, describe, expect, test } from "vitest";
-import { DATA, WORK } from "../build/esm/memory.js";
-import { KERNEL_VERSION } from "../build/esm/wasm.js";
+import { DATA, WORK } from "../build/modules/memory.js";
+import { KERNEL_VERSION } from "../build/modules/wasm.js";
 import { MUST_RUN, running } from "./engines.js";
 import { backend, fault, refused, rejected } from "./errors.js";
 import { integer, randomFrom, WITH_SEED } from "./random.js";

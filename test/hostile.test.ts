@@ -5,7 +5,7 @@
 import type * as api from "softmax-wasm";
 import { createEngine, createEngineSync, type LayoutOptions, mergeRowStats } from "softmax-wasm";
 import { afterAll, describe, expect, test } from "vitest";
-import { DATA, MAXIMA, SUMS, WORK } from "../build/esm/memory.js";
+import { DATA, MAXIMA, SUMS, WORK } from "../build/modules/memory.js";
 import { onEveryBackend } from "./engines.js";
 import { detached, memory, option, refused, rejected, type, value } from "./errors.js";
 import { expectDocumented, Harm, Mine, oneOf, revoked, transfer } from "./hostile.js";

@@ -5,9 +5,17 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { createEngineSync } from "softmax-wasm";
 import { describe, expect, test } from "vitest";
-import * as memory from "../build/esm/memory.js";
-import { BFLOAT16, FLOAT16, FROM_STATS, LOG_SOFTMAX, LOG_SUM_EXP, ROW_STATS, SOFTMAX } from "../build/esm/operation.js";
-import type { Kernel as DeclaredKernel } from "../build/esm/wasm.js";
+import * as memory from "../build/modules/memory.js";
+import {
+  BFLOAT16,
+  FLOAT16,
+  FROM_STATS,
+  LOG_SOFTMAX,
+  LOG_SUM_EXP,
+  ROW_STATS,
+  SOFTMAX,
+} from "../build/modules/operation.js";
+import type { Kernel as DeclaredKernel } from "../build/modules/wasm.js";
 import { refused } from "./engines.js";
 import { DISTRIBUTIONS, integer, logits, normal, randomFrom, WITH_SEED } from "./random.js";
 

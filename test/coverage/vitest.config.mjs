@@ -11,8 +11,8 @@ export default {
     ...suite.test,
     alias: [
       { find: /^softmax-wasm$/, replacement: `${root}src/index.ts` },
-      { find: /^\.\/binaries\.js$/, replacement: `${root}build/esm/binaries.js` },
-      { find: /^.*\/build\/esm\/(memory|operation)\.js$/, replacement: `${root}src/$1.ts` },
+      { find: /^\.\/binaries\.js$/, replacement: `${root}build/modules/binaries.js` },
+      { find: /^.*\/build\/modules\/(memory|operation)\.js$/, replacement: `${root}src/$1.ts` },
     ],
     coverage: {
       provider: "v8",

@@ -104,22 +104,25 @@ async function copyOfTree(number) {
   return folder;
 }
 
+const bundle = [process.execPath, [bin("rolldown/bin/cli.mjs"), "-c"]];
+
 /** What a mutant in this file makes it necessary to build again. */
 function stepsFor({ file, on }) {
   if (!file.startsWith("assembly/")) {
     const flags = ["--noCheck", "--declaration", "false", "--isolatedDeclarations", "false", "--removeComments"];
-    return [[process.execPath, [bin("typescript/bin/tsc"), ...flags]]];
+    return [[process.execPath, [bin("typescript/bin/tsc"), ...flags]], bundle];
   }
   const asc = (target) => [process.execPath, [bin("assemblyscript/bin/asc.js"), "--target", target]];
-  return [asc(on ?? "simd"), ...["strip", "embed"].map((name) => [process.execPath, [`assembly/${name}.mjs`]])];
+  return [asc(on ?? "simd"), ...["strip", "embed"].map((name) => [process.execPath, [`assembly/${name}.mjs`]]), bundle];
 }
 
 /** Of all that is built for Node and runs: to notice a mutant that changes nothing. */
 function fingerprint(folder) {
   const hash = createHash("sha256");
   for (const name of ["simd.wasm", "relaxed.wasm"]) hash.update(readFileSync(join(folder, "build", name)));
-  const esm = join(folder, "build/esm");
-  for (const name of readdirSync(esm).sort()) if (name.endsWith(".js")) hash.update(readFileSync(join(esm, name)));
+  const modules = join(folder, "build/modules");
+  for (const name of readdirSync(modules).sort())
+    if (name.endsWith(".js")) hash.update(readFileSync(join(modules, name)));
   return hash.digest("hex");
 }
 
