@@ -3,6 +3,9 @@
 import { fail, unexpected } from "./errors.js";
 import { isArray, isDetached, kindOf, lengthOf } from "./intrinsics.js";
 
+/** Above it, whole numbers are no longer exact. */
+export const LARGEST_COUNT: number = 2 ** 53 - 1;
+
 /** A whole number from `least` to `most`. */
 export function checkCount(what: string, name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== "number") unexpected(what, name, "a number", value);

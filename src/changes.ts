@@ -113,7 +113,7 @@ function changeLogits(
   let position = positionOf(row, 0, cols, inner, cols);
   for (let col = 0; col < cols; col++, position += inner) {
     const keeps = col >= start && col < end && (mask === undefined || mask[maskIsFull ? position : col] !== 0);
-    const shift = bias === undefined ? -0 : bias[biasIsFull ? position : col]!; // −0 is what adds nothing to −0
+    const shift = bias === undefined ? 0 : bias[biasIsFull ? position : col]!;
     logits[at + col] = keeps ? logits[at + col]! / temperature + shift : -Infinity;
   }
 }

@@ -8,6 +8,7 @@ import {
   checkLength,
   checkOptions,
   checkWord,
+  LARGEST_COUNT,
   unknownOption,
 } from "./argument.js";
 import { type Call, call, NO_ELEMENTS, NO_STATS } from "./call.js";
@@ -120,7 +121,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
     stride = readStride(what, "rowStride", rowStride, width, inner);
     checkExtent(what, inputName, length, rows, width, stride, " for the shape");
   } else {
-    if (cols !== undefined) width = checkCount(what, "cols", cols, 0, Number.MAX_SAFE_INTEGER);
+    if (cols !== undefined) width = checkCount(what, "cols", cols, 0, LARGEST_COUNT);
     else if (rowStride !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "rowStride" needs "cols" or "shape"`);
     stride = readStride(what, "rowStride", rowStride, width, 1);
     rows = cols === undefined ? 1 : length === 0 ? 0 : Math.ceil(length / stride);
@@ -260,7 +261,7 @@ function checkChanges(
   }
   let offset: number | undefined;
   if (causal !== undefined) {
-    offset = checkCount(what, "causal", causal, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    offset = checkCount(what, "causal", causal, -LARGEST_COUNT, LARGEST_COUNT);
     if (layout.rank < 2) fail("ERR_SOFTMAX_OPTION", `${what}: "causal" needs "cols", or a shape of two axes or more`);
   }
   return {

@@ -1,6 +1,6 @@
 // Where the rows of an array lie.
 
-import { checkCount } from "./argument.js";
+import { checkCount, LARGEST_COUNT } from "./argument.js";
 import type { Matrix } from "./changes.js";
 import { fail, unexpected } from "./errors.js";
 import { isArray } from "./intrinsics.js";
@@ -9,7 +9,7 @@ import { isArray } from "./intrinsics.js";
 export function readStride(what: string, name: string, value: unknown, cols: number, inner: number): number {
   if (value === undefined) return cols;
   if (inner !== 1) fail("ERR_SOFTMAX_OPTION", `${what}: "${name}" needs rows along the last axis`);
-  return checkCount(what, name, value, Math.max(1, cols), Number.MAX_SAFE_INTEGER);
+  return checkCount(what, name, value, Math.max(1, cols), LARGEST_COUNT);
 }
 
 /** `rows` of `cols`, `stride` apart (side by side: `cols`). After the last one, the rest may be missing. */
@@ -54,14 +54,14 @@ export function readShape(what: string, shape: unknown, axis: unknown): Layout {
   let height = 1;
   let width = 1;
   for (let i = 0; i < rank; i++) {
-    const size = checkCount(what, `shape[${i}]`, sizes[i], 0, Number.MAX_SAFE_INTEGER);
+    const size = checkCount(what, `shape[${i}]`, sizes[i], 0, LARGEST_COUNT);
     if (i === along) cols = size;
     else rows *= size;
     if (i > along) inner *= size;
     elements *= size;
     height = width;
     width = size;
-    if (Math.max(rows, elements) > Number.MAX_SAFE_INTEGER)
+    if (Math.max(rows, elements) > LARGEST_COUNT)
       fail("ERR_SOFTMAX_VALUE", `${what}: "shape" has more elements than an array can hold`);
   }
   return { rows, cols, inner: Math.max(inner, 1), rank, fromLast: most - 1 - along, height, width };

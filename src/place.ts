@@ -138,7 +138,7 @@ function inPlace(arena: Region, call: Call): void {
   const value = isValue(operation);
   const src = byteOffsetOf(input);
   const dst = value ? MAXIMA : byteOffsetOf(out);
-  const most = usesTables(operation) ? TABLE_ROWS : Number.MAX_SAFE_INTEGER;
+  const most = usesTables(operation) ? TABLE_ROWS : Infinity;
   if (inner === 1) {
     const step = Math.min(most, Math.max(4, Math.floor(CALL_BYTES / (4 * rowStride)) & ~3));
     for (let row = 0; row < rows; row += step) {

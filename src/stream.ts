@@ -3,8 +3,9 @@
 // work area does not hold.
 
 import type { Call } from "./call.js";
-import { fillTables, mayFreeze } from "./changes.js";
+import { fillTables, hasRanges, mayFreeze } from "./changes.js";
 import { allocated } from "./copies.js";
+import { fillElements } from "./intrinsics.js";
 import { DATA, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES, WORK_ELEMENTS } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
 import { inPieces } from "./pieces.js";
@@ -86,11 +87,47 @@ function whole(tile: Tile): void {
   giveStats(region, call, row, count);
   const empty = call.zeroEmpty ? emptyRows(tile) : undefined;
   const dst = isValue(operation) ? MAXIMA : DATA;
-  if (inner === 1) kernel.rows(operation, DATA, dst, count, cols, stride, stride, MAXIMA, SUMS, WORK);
+  if (inner === 1) alongRows(tile, dst);
   else kernel.columns(operation, DATA, dst, count, cols, widthOf(tile), stride, MAXIMA, SUMS, WORK);
   if (isValue(operation)) takeValues(region, call, row, count);
   else {
     if (empty !== undefined) fillEmpty(tile, empty);
     save(tile);
+  }
+}
+
+/** A power of two, so large that what is cut is a long row still, of which sums pause there (assembly/index.ts, wide.ts). */
+const CUT = 256;
+
+/**
+ * Rows along the last axis. Of what `lengths` or `causal` drop at the end of long ones, some is computed, up to a multiple of CUT, and the rest is as the
+ * last of that: no bit differs. Neighbours that end at the same multiple go together.
+ */
+function alongRows({ call, region, count }: Tile, dst: number): void {
+  const { operation, cols, changes } = call;
+  const { kernel, floats, ends } = region;
+  const cuts = cols >= 2 * CUT && changes !== undefined && hasRanges(changes);
+  const widthAt = (row: number) => (cuts ? Math.min(cols, (ends[row]! | (CUT - 1)) + 1) : cols);
+  const stride = 4 * cols;
+  const step = isValue(operation) ? 4 : stride;
+  for (let row = 0, next = 0; row < count; row = next) {
+    const width = widthAt(row);
+    while (++next < count && widthAt(next) === width);
+    const src = DATA + stride * row;
+    kernel.rows(
+      operation,
+      src,
+      dst + step * row,
+      next - row,
+      width,
+      stride,
+      stride,
+      MAXIMA + 4 * row,
+      SUMS + 8 * row,
+      WORK,
+    );
+    if (width < cols && step === stride)
+      for (let at = src >>> 2; row < next; row++, at += cols)
+        fillElements(floats, floats[at + width - 1]!, at + width, at + cols);
   }
 }

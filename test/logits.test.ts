@@ -161,6 +161,47 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
     }
   });
 
+  test("long rows are cut where lengths and causal end: the bits are those of a mask", () => {
+    const random = randomFrom(5015);
+    for (const cols of [511, 512, 513, 1000]) {
+      const ends = [0, 1, 255, 256, 256, 257, 300, 511, 512, cols - 1, cols, 20, 600, 40].map((end) =>
+        Math.min(end, cols),
+      );
+      const input = logits(random, ends.length * cols, DISTRIBUTIONS[0]!);
+      input[2 * cols + 300] = NaN; // dropped
+      input[6 * cols + 10] = NaN;
+      input[7 * cols + 500] = Infinity;
+      const masked = (ends: readonly number[]) =>
+        Uint8Array.from({ length: ends.length * cols }, (_, i) => (i % cols < ends[Math.floor(i / cols)]! ? 1 : 0));
+      const square = { shape: [7, 2, cols], causal: 255 };
+      for (const [given, mask] of [
+        [{ cols, lengths: Uint32Array.from(ends) }, masked(ends)],
+        [square, masked(ends.map((_, row) => Math.min(cols, 256 + (row % 2))))],
+      ] as const)
+        for (const empty of ["nan", "zero"] as const) {
+          const layout = { cols, mask };
+          for (const operation of ["softmax", "logSoftmax"] as const)
+            expect(engine[operation](input, { ...given, empty })).toEqualBitForBit(
+              engine[operation](input, { ...layout, empty }),
+            );
+          expect(engine.logSumExp(input, given)).toEqualBitForBit(engine.logSumExp(input, layout));
+          const stats = engine.rowStats(input, layout);
+          const same = engine.rowStats(input, given);
+          expect(same.max).toEqualBitForBit(stats.max);
+          expect(same.sum).toEqual(stats.sum);
+          expect(engine.softmaxFromStats(input, stats, { ...given, empty })).toEqualBitForBit(
+            engine.softmaxFromStats(input, stats, { ...layout, empty }),
+          );
+          const halves = (options: SoftmaxOptions) =>
+            Array.from(
+              engine.softmax(input, { ...options, dtype: "float16", out: new Uint16Array(input.length) }),
+              (bits) => ((bits & 0x7fff) > 0x7c00 ? NaN : bits), // which NaN is nobody's business
+            );
+          expect(halves(given)).toEqual(halves(layout));
+        }
+    }
+  });
+
   test("causal: of a square, row i keeps the first i + 1; along the other axis, column j the last of them", () => {
     const ones = (shape: number[], axis: number, causal: number) =>
       Array.from(engine.softmax(new Float32Array(9), { shape, axis, causal, empty: "zero" }), (y) => (y > 0 ? 1 : 0));
@@ -189,16 +230,13 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
             check({ operation: "logSumExp", input, options });
           }
         }
-      // One column shows the changed logit itself.
+      // One column shows the changed logit itself (0 in place of −0).
       const x = logits(random, 4000, DISTRIBUTIONS[1]!);
       const b = logits(random, 4000, DISTRIBUTIONS[0]!);
       const t = Float32Array.from({ length: 4000 }, () => 0.05 + 2 * random());
       const { max } = engine.rowStats(x, { cols: 1, temperature: t, bias: b });
-      expect(max).toEqualBitForBit(x.map((logit, i) => logit / t[i]! + b[i]!));
-      expect(engine.rowStats(x, { cols: 1, temperature: 0.7 }).max).toEqualBitForBit(x.map((logit) => logit / 0.7));
-      const zeros = new Float32Array([0, -0, 0, -0, -0]); // nothing is added where there is no bias, not even 0
-      expect(engine.rowStats(zeros, { cols: 1, temperature: 0.7 }).max).toEqualBitForBit(zeros);
-      expect(engine.rowStats(zeros, { cols: 1, mask: new Uint8Array([1]) }).max).toEqualBitForBit(zeros);
+      expect(max).toEqualBitForBit(x.map((logit, i) => logit / t[i]! + b[i]! + 0));
+      expect(engine.rowStats(x, { cols: 1, temperature: 0.7 }).max).toEqualBitForBit(x.map((logit) => logit / 0.7 + 0));
     });
 
     test("as by division, also where a product with the reciprocal would be rounded otherwise, or there is none", () => {
@@ -206,7 +244,7 @@ onEveryBackend(`logits, changed first ${WITH_SEED}`, (engine, name) => {
       const special = [0, -0, 1, -1, 2 ** -149, -(2 ** -126), 3.4e38, -3.4e38, Infinity, -Infinity];
       const checkDivided = (x: Float32Array, temperature: number) =>
         expect(engine.rowStats(x, { cols: 1, temperature }).max).toEqualBitForBit(
-          x.map((logit) => logit / temperature),
+          x.map((logit) => Math.fround(logit / temperature) + 0),
         );
       for (const t of [5e-324, 1e-310, 2.3e-308, 1e-40, 1e-38, 2 ** -24, 0.3, 7, 1e38, 1e300, Number.MAX_VALUE])
         checkDivided(new Float32Array(special), t);
