@@ -512,7 +512,7 @@ export const MUTANTS = [
     { mistake: "the kernel gets longer rows side by side than its work area holds, in an arena", suites: ["axis"],
       text: "!isGradient(operation) && !isHeld(call)", replacement: "false" },
     { mistake: "more rows than the tables hold, in an arena", suites: ["strides", "axis"],
-      text: "usesTables(operation) ? TABLE_ROWS : Number.MAX_SAFE_INTEGER", replacement: "Number.MAX_SAFE_INTEGER" },
+      text: "usesTables(operation) ? TABLE_ROWS : Infinity", replacement: "Infinity" },
     { mistake: "more rows than the tables hold, in blocks", suites: ["stats", "logs"],
       text: "usesTables(operation) ? TABLE_ROWS : capacity", replacement: "capacity" },
     { mistake: "blocks of rows are no multiple of four", suites: ["shapes"],
