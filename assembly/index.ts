@@ -39,12 +39,6 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
 export const NARROW_COLS: i32 = 112;
 
-/**
- * From here on, a short row that is alone is not taken four times over. Node 24, the kernel alone: 4 columns 74 → 72 ns (`simd` 91 → 83), 10 96 → 80
- * (147 → 91), 32 186 → 108 (270 → 132), 100 472 → 232 (715 → 293).
- */
-const ALONE_COLS: i32 = 4;
-
 /** What `work` must hold, in bytes: what rows side by side need, two hundred times as much as any other function. */
 export const WORK_BYTES: i32 = COLUMNS_WORK_BYTES;
 
@@ -66,7 +60,7 @@ export function rows(
   assert(inMemory(src, srcBytes), "rows: src must lie in memory");
   assert(inMemory(dst, dstBytes), "rows: dst must lie in memory");
   const isShort = cols <= NARROW_COLS;
-  if (isShort && rows == 1 && cols >= ALONE_COLS && hasTerms(operation)) alone(operation, src, dst, cols, maxima, sums, work);
+  if (isShort && rows == 1 && hasTerms(operation)) alone(operation, src, dst, cols, maxima, sums, work);
   else if (isShort) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
   else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }

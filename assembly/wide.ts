@@ -76,8 +76,9 @@ export function wide(
 }
 
 /**
- * A short row that is alone, by the passes of long ones and with the bits of narrow.ts, which would take it four times over.
- * `src` and `dst` as in `wide`, the operation softmax or FROM_STATS.
+ * A short row that is alone, by the passes of long ones and with the bits of narrow.ts, which would take it four times over: Node 24, the kernel alone, 3
+ * columns 60 → 52 ns, 10 96 → 80 (`simd` 147 → 91), 32 186 → 108 (270 → 132), 100 472 → 232 (715 → 293). `src` and `dst` as in `wide`, the operation
+ * softmax or FROM_STATS.
  */
 export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima: usize, sums: usize, slot: usize): void {
   beginWide(slot, 1);
