@@ -17,8 +17,8 @@ const bundle = (format, entries, plugins = []) => ({
     esModule: true,
     comments: { annotation: true, jsdoc: false, legal: false },
     minifyInternalExports: false,
-    // A file of its own, which index.js imports first: src/index.ts says why.
-    codeSplitting: { groups: [{ name: "binaries", test: /binaries\.js$/ }] },
+    // A file of its own, with what uses it, which index.js imports first: src/index.ts says why.
+    codeSplitting: { groups: [{ name: "binaries", test: /(binaries|embedded|inflate)\.js$/ }] },
     chunkFileNames: ({ name, moduleIds }) =>
       `${has(moduleIds, "check") ? "shared" : has(moduleIds, "place") ? "kernel" : name}.js`,
   },

@@ -1,11 +1,9 @@
 // The two kernels, as text inside the package: every bundler and every content policy can read a string. They are compressed
 // together, since most of one is in the other: as base64 alone, users would download twice as much, and a bundle hold five times.
 
-import type { Modules } from "./backend.js";
 import { compressed, sizes } from "./binaries.js";
 import { inflate } from "./inflate.js";
 import type { WasmName } from "./place.js";
-import { webAssembly } from "./wasm.js";
 
 declare function atob(text: string): string;
 
@@ -23,8 +21,3 @@ export function bytesOf(name: WasmName): Uint8Array {
   }
   return name === "simd" ? both.subarray(0, sizes.simd) : both.subarray(sizes.simd);
 }
-
-export const embedded: Modules = {
-  now: (name) => new (webAssembly().Module)(bytesOf(name)),
-  soon: async (name) => webAssembly().compile(bytesOf(name)),
-};

@@ -1,11 +1,11 @@
 // The public functions. Importing does no work and never throws; the first call chooses a back end.
 // js.ts and workerd.ts are the same functions with kernels from elsewhere, or none.
 
-import { embedded } from "./embedded.js";
+import { bytesOf } from "./embedded.js";
 
 // The kernels' text comes first in a bundle that way: in the midst of code, gzip makes 0.3 to 1 KB more of it.
 
-import { select, selectSync } from "./backend.js";
+import { type Modules, select, selectSync } from "./backend.js";
 import { checkEngineOptions } from "./check.js";
 import { Engine } from "./engine.js";
 import type {
@@ -20,11 +20,17 @@ import type {
   SoftmaxOptions,
 } from "./options.js";
 import { startKernel } from "./place.js";
+import { webAssembly } from "./wasm.js";
 
 export { Arena } from "./arena.js";
 export { Engine } from "./engine.js";
 export type * from "./options.js";
 export { mergeRowStats } from "./stats.js";
+
+const embedded: Modules = {
+  now: (name) => new (webAssembly().Module)(bytesOf(name)),
+  soon: async (name) => webAssembly().compile(bytesOf(name)),
+};
 
 /**
  * Makes an engine, compiling off the thread that calls.

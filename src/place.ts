@@ -57,8 +57,7 @@ export function startKernel(module: object, scratchBytes: number): { backend: Ba
   const { VERSION, RELAXED, fuses } = scratch.kernel;
   if (VERSION?.value !== KERNEL_VERSION) throw new Error("it is not the kernel of this version of softmax-wasm");
   const name = RELAXED.value === 1 ? "relaxed" : "simd";
-  if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1)
-    throw new Error("this machine does not fuse multiply-add, so there is nothing to gain");
+  if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1) throw new Error("this machine does not fuse multiply-add");
   return { backend: wasmBackend(module, scratch, scratchBytes), name };
 }
 
