@@ -27,13 +27,10 @@ export function unshare(call: Call): void {
 
 /** Other threads may write to it, or we shall before it is read: then a copy. */
 export function keptArray<T extends Typed | undefined>(what: string, array: T, written: readonly ArrayBufferView[]): T {
-  if (array === undefined || !(isShared(array) || overlapsAny(array, written))) return array;
-  return copied(what, array);
-}
-
-function overlapsAny(array: ArrayBufferView, others: readonly ArrayBufferView[]): boolean {
-  for (let i = 0; i < others.length; i++) if (overlap(array, others[i]!)) return true;
-  return false;
+  if (array === undefined) return array;
+  let clashes = isShared(array);
+  for (let i = 0; i < written.length; i++) clashes ||= overlap(array, written[i]!);
+  return clashes ? copied(what, array) : array;
 }
 
 /**

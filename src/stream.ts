@@ -109,15 +109,15 @@ function alongRows({ call, region, count }: Tile, dst: number): void {
   const cuts = cols >= 2 * CUT && changes !== undefined && hasRanges(changes);
   const widthAt = (row: number) => (cuts ? Math.min(cols, (ends[row]! | (CUT - 1)) + 1) : cols);
   const stride = 4 * cols;
-  const step = isValue(operation) ? 4 : stride;
-  for (let row = 0, next = 0; row < count; row = next) {
+  const value = isValue(operation);
+  for (let row = 0, next = cuts ? 0 : count - 1; row < count; row = next) {
     const width = widthAt(row);
     while (++next < count && widthAt(next) === width);
     const src = DATA + stride * row;
     kernel.rows(
       operation,
       src,
-      dst + step * row,
+      dst + (value ? 4 : stride) * row,
       next - row,
       width,
       stride,
@@ -126,7 +126,7 @@ function alongRows({ call, region, count }: Tile, dst: number): void {
       SUMS + 8 * row,
       WORK,
     );
-    if (width < cols && step === stride)
+    if (width < cols && !value)
       for (let at = src >>> 2; row < next; row++, at += cols)
         fillElements(floats, floats[at + width - 1]!, at + width, at + cols);
   }
