@@ -24,8 +24,9 @@ import { giveStats, takeValues, usesTables } from "./tables.js";
 import { KERNEL_VERSION } from "./wasm.js";
 
 /**
- * What of the scratch is used, so that it stays in the cache, unless a row needs more: bench, arrays; the cache of that machine is
- * of that size. A row that does not fit into all of it either is copied five times instead of two (pieces.ts).
+ * A block of rows fills this at least, and twice this at most: what is larger than AMD's L2 caches (1 MiB on Zen 4), `set` copies past them, in up to 0.87 of
+ * the time (DESIGN.md, "Around the kernel"). A row that does not fit may have all of the scratch; one that is longer still is copied five times instead
+ * of two (pieces.ts).
  */
 const BLOCK_BYTES = 2 ** 20;
 
@@ -65,10 +66,9 @@ export type StartKernel = typeof startKernel;
 
 function wasmBackend(module: object, first: Region, scratchBytes: number): Backend {
   const arenas = new WeakMap<ArrayBufferLike, Region>();
-  const blockBytes = Math.min(scratchBytes, BLOCK_BYTES);
   let scratch: Region | undefined = first;
-  /** How much of it may have been written to. */
-  let usedBytes = blockBytes;
+  /** How much of it may have been written to, at most. */
+  let usedBytes = 4 * FEW;
 
   function region(what: string, byteLength: number): Region {
     return allocate(what, byteLength, () => createRegion(module, byteLength));
@@ -105,11 +105,13 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
         if (arena !== undefined) return inPlace(arena, call);
       }
       scratch ??= region(call.what, scratchBytes);
-      let bytes = blockBytes;
+      // With room for four rows more: rounded down to a multiple of four, they fill a block still.
+      let bytes = Math.min(scratchBytes, BLOCK_BYTES + Math.min(BLOCK_BYTES, 16 * cols));
       // Shorter rows fit four at a time, whatever goes with them; rows side by side must also be copied run by run.
       const least = inner === 1 ? 1 : Math.min(inner, LONG_RUN);
       if (64 * least * cols > bytes && rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0)
-        usedBytes = bytes = scratchBytes;
+        bytes = scratchBytes;
+      usedBytes = Math.max(usedBytes, bytes);
       if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
       unshare(call);
       stream(scratch, bytes, call);
@@ -126,7 +128,6 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
     clear() {
       if (scratch !== undefined) wipe(scratch, DATA + usedBytes);
       scratch = undefined;
-      usedBytes = blockBytes;
     },
   };
 }

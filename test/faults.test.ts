@@ -294,6 +294,17 @@ test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what w
   expect(leftOver()).toBeGreaterThan(0);
   engine.dispose();
   expect(leftOver()).toBe(0);
+
+  // And however much of the scratch a batch takes.
+  for (const cols of [7, 1000, 50_257, 128_256, 300_000, 1_500_000]) {
+    memories.length = 0;
+    const other = createEngineSync({ backend: name });
+    other.softmax(new Float32Array(cols * Math.ceil(1_500_000 / cols)).fill(7), { cols });
+    const scratch = new Float32Array(memories[0]!.buffer, DATA);
+    expect(scratch.some((x) => x !== 0)).toBe(true);
+    other.dispose();
+    expect(scratch.some((x) => x !== 0)).toBe(false);
+  }
 });
 
 describe.each(wasmNames)("a trap in the middle of a call, on %s", (name) => {

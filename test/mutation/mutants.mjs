@@ -503,6 +503,8 @@ export const MUTANTS = [
       text: "        arenas.delete(buffer);\n", replacement: "" },
     { mistake: "dispose of an arena leaves its work area and tables", suites: ["arena"],
       text: "        wipe(arena, DATA);\n", replacement: "" },
+    { mistake: "dispose leaves what large batches had of the scratch", suites: ["faults"],
+      text: "      usedBytes = Math.max(usedBytes, bytes);\n", replacement: "" },
     { mistake: "dispose leaves what rows side by side had of an arena's work area", suites: ["arena", "faults"],
       text: "  arena.workBytes = WORK_BYTES;\n", replacement: "" },
     { mistake: "an arena's array is used in place though out lies elsewhere", suites: ["invariance", "arena"],
