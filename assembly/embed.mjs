@@ -2,11 +2,17 @@
 // In `npm run build`: asc, then tsc, then this, then rolldown. src/binaries.d.ts has the types.
 import { readFileSync, writeFileSync } from "node:fs";
 import { deflateAsync } from "@gfx/zopfli";
+import { inflate } from "../build/modules/inflate.js";
 
 const build = new URL("../build/", import.meta.url);
 const simd = readFileSync(new URL("simd.wasm", build));
 const relaxed = readFileSync(new URL("relaxed.wasm", build));
-const compressed = await deflateAsync(Buffer.concat([simd, relaxed]), { numiterations: 100 });
+const both = Buffer.concat([simd, relaxed]);
+const compressed = await deflateAsync(both, { numiterations: 100 });
+
+const inflated = Buffer.alloc(both.length);
+inflate(compressed, inflated);
+if (!inflated.equals(both)) throw new Error("src/inflate.ts cannot read what the compressor made of the kernels");
 
 const names = {
   compressed: Buffer.from(compressed).toString("base64"),

@@ -13,8 +13,8 @@
 
 /**
  * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `mulAdd64`, `productOf`, `oneLess` and `rebuilt`; in `expOfFour` and `plus` (sum.ts) by other
- * instructions with the same bits; nowhere else.
+ * every machine. The two binaries differ here, in `mulAdd64`, `productOf`, `oneLess` and `rebuilt`; in `expOfFour`, and `plus` and `minus`
+ * (sum.ts), by other instructions with the same bits; nowhere else.
  */
 // @ts-ignore: decorator
 @inline

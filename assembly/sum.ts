@@ -21,6 +21,13 @@ export function plus(a: v128, b: v128, one: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, one, b) : f32x4.add(a, b);
 }
 
+/** a − b, likewise. */
+// @ts-ignore: decorator
+@inline
+function minus(a: v128, b: v128, one: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(b, one, a) : f32x4.sub(a, b);
+}
+
 /** What `sum + term`, rounded to `next`, has lost. */
 // @ts-ignore: decorator
 @inline
@@ -36,7 +43,7 @@ export function lost(sum: v128, next: v128, term: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function lostByTwo(losses: v128, sum: v128, a: v128, next: v128, b: v128, last: v128, one: v128): v128 {
-  return plus(plus(lost(next, last, b), lost(sum, next, a), one), losses, one);
+  return plus(plus(f32x4.sub(b, minus(last, next, one)), f32x4.sub(a, minus(next, sum, one)), one), losses, one);
 }
 
 /** Lanes 2 and 3, where float64 conversions want them. */

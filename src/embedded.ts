@@ -15,9 +15,8 @@ export function bytesOf(name: WasmName): Uint8Array {
     const text = atob(compressed);
     const input = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) input[i] = text.charCodeAt(i);
-    const output = new Uint8Array(sizes.simd + sizes.relaxed);
-    inflate(input, output);
-    both = output;
+    both = new Uint8Array(sizes.simd + sizes.relaxed);
+    inflate(input, both);
   }
   return name === "simd" ? both.subarray(0, sizes.simd) : both.subarray(sizes.simd);
 }

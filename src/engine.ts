@@ -5,7 +5,7 @@ import { checkCount } from "./argument.js";
 import type { Selection } from "./backend.js";
 import { type Call, forget } from "./call.js";
 import { checkCall } from "./check.js";
-import { codeOf, fail } from "./errors.js";
+import { fail, isOurs } from "./errors.js";
 import { storeElement } from "./half.js";
 import { MAX_BYTES } from "./memory.js";
 import {
@@ -147,7 +147,7 @@ export class Engine {
 
   /** After anything but an error of ours: a fresh scratch and kernel for the next call, whatever happened to these. */
   #recover(what: string, cause: unknown): never {
-    if (codeOf(cause) !== undefined) throw cause;
+    if (isOurs(cause)) throw cause;
     this.#backend.clear();
     fail("ERR_SOFTMAX_FAULT", `${what}: the kernel failed; "out" may be partly written`, cause);
   }

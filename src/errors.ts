@@ -43,11 +43,11 @@ export function unexpected(
   fail(code, `${what}: "${name}" expected ${expected}, got ${named(value)}`);
 }
 
-/** The code of an error of ours, `undefined` for any other. */
-export function codeOf(error: unknown): SoftmaxErrorCode | undefined {
-  if (typeof error !== "object" || error === null || !hasOwn(error, "code")) return undefined;
+/** Whether it is an error of ours. */
+export function isOurs(error: unknown): boolean {
+  if (typeof error !== "object" || error === null || !hasOwn(error, "code")) return false;
   const { code } = error as { code?: unknown };
-  return typeof code === "string" && hasOwn(CLASSES, code) ? (code as SoftmaxErrorCode) : undefined;
+  return typeof code === "string" && hasOwn(CLASSES, code);
 }
 
 /** How a value is named in a message. */

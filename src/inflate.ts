@@ -1,5 +1,5 @@
 // Inflate (RFC 1951), as far as the embedded kernels need it: blocks with Huffman codes of their own, which is what a compressor
-// makes of them. The platform's DecompressionStream has no synchronous form.
+// makes of them (embed.mjs tries it). The platform's DecompressionStream has no synchronous form.
 
 /** What the next bits stand for, by their value: symbol · 16 + length of its code. As many bits as the longest code has. */
 type Code = Uint16Array;
@@ -16,25 +16,27 @@ export function inflate(input: Uint8Array, output: Uint8Array): void {
   let held = 0; // bits read ahead, the next one lowest
   let count = 0; // how many
 
+  /** Past the end, there are zeros. */
+  const read = (wanted: number): void => {
+    for (; count < wanted; count += 8) held |= input[from++]! << count;
+  };
+
+  const drop = (used: number): void => {
+    held >>>= used;
+    count -= used;
+  };
+
   const bits = (wanted: number): number => {
-    while (count < wanted) {
-      held |= input[from++]! << count;
-      count += 8;
-    }
+    read(wanted);
     const value = held & ((1 << wanted) - 1);
-    held >>>= wanted;
-    count -= wanted;
+    drop(wanted);
     return value;
   };
 
   const symbol = (code: Code): number => {
-    while (count < LONGEST && from < input.length) {
-      held |= input[from++]! << count;
-      count += 8;
-    }
+    read(LONGEST);
     const found = code[held & (code.length - 1)]!;
-    held >>>= found & 15;
-    count -= found & 15;
+    drop(found & 15);
     return found >> 4;
   };
 
@@ -42,11 +44,11 @@ export function inflate(input: Uint8Array, output: Uint8Array): void {
   const codeLengths = (code: Code, size: number): Uint8Array => {
     const lengths = new Uint8Array(size);
     for (let i = 0; i < size; ) {
-      const read = symbol(code);
-      if (read < 16) lengths[i++] = read;
+      const length = symbol(code);
+      if (length < 16) lengths[i++] = length;
       else {
         const [value, run] =
-          read === 16 ? [lengths[i - 1]!, 3 + bits(2)] : [0, read === 17 ? 3 + bits(3) : 11 + bits(7)];
+          length === 16 ? [lengths[i - 1]!, 3 + bits(2)] : [0, length === 17 ? 3 + bits(3) : 11 + bits(7)];
         lengths.fill(value, i, i + run);
         i += run;
       }
@@ -55,8 +57,7 @@ export function inflate(input: Uint8Array, output: Uint8Array): void {
   };
 
   for (let last = 0; last === 0; ) {
-    last = bits(1);
-    if (bits(2) !== 2) throw new Error("the embedded kernels are damaged");
+    last = bits(3) & 1; // the other two say that the block has codes of its own
     const literals = 257 + bits(5);
     const distances = 1 + bits(5);
     const lengths = new Uint8Array(19);
@@ -65,10 +66,10 @@ export function inflate(input: Uint8Array, output: Uint8Array): void {
     const literalCode = codeOf(both.subarray(0, literals));
     const distanceCode = codeOf(both.subarray(literals));
 
-    for (let read = symbol(literalCode); read !== 256; read = symbol(literalCode)) {
-      if (read < 256) output[to++] = read;
+    for (let next = symbol(literalCode); next !== 256; next = symbol(literalCode)) {
+      if (next < 256) output[to++] = next;
       else {
-        const length = read === 285 ? 258 : 3 + stepped(read - 257, 4, bits);
+        const length = next === 285 ? 258 : 3 + stepped(next - 257, 4, bits);
         const distance = 1 + stepped(symbol(distanceCode), 2, bits);
         for (const end = to + length; to < end; to++) output[to] = output[to - distance]!;
       }

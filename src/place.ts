@@ -107,10 +107,8 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       scratch ??= region(call.what, scratchBytes);
       // With room for four rows more: rounded down to a multiple of four, they fill a block still.
       let bytes = Math.min(scratchBytes, BLOCK_BYTES + Math.min(BLOCK_BYTES, 16 * cols));
-      // Shorter rows fit four at a time, whatever goes with them; rows side by side must also be copied run by run.
-      const least = inner === 1 ? 1 : Math.min(inner, LONG_RUN);
-      if (64 * least * cols > bytes && rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0)
-        bytes = scratchBytes;
+      const least = Math.min(inner, LONG_RUN);
+      if (rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0) bytes = scratchBytes;
       usedBytes = Math.max(usedBytes, bytes);
       if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
       unshare(call);
