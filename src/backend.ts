@@ -79,7 +79,7 @@ function startGiven(module: object, setup: EngineSetup, startKernel: StartKernel
 function reasonFor(name: BackendName, setup: EngineSetup, refusals: readonly Refusal[]): string {
   if (setup.module !== undefined) return `${name} is the kernel of the given module`;
   if (setup.backend !== "auto") return `${name} was asked for`;
-  if (setup.deterministic) return "simd gives the same bits on every machine, as deterministic asks";
+  if (setup.deterministic) return "simd is deterministic, as was asked for";
   return refusals.length === 0 ? `${name} is the fastest, and it runs here` : told(refusals);
 }
 

@@ -366,9 +366,10 @@ export function checkPair(what: string, a: unknown, b: unknown): { left: RowStat
   const left = statsOf(what, "a", a);
   const right = statsOf(what, "b", b);
   const rows = attachedLength(what, "a.max", left.max as Float32Array);
-  checkLength(what, "a.sum", left.sum as Float64Array, rows);
-  checkLength(what, "b.max", right.max as Float32Array, rows);
-  checkLength(what, "b.sum", right.sum as Float64Array, rows);
-  const kept = ({ max, sum }: RowStats) => ({ max: keptArray(what, max, []), sum: keptArray(what, sum, []) });
-  return { left: kept(left as RowStats), right: kept(right as RowStats), rows };
+  const kept = (name: string, { max, sum }: RowStats) => {
+    checkLength(what, `${name}.max`, max, rows);
+    checkLength(what, `${name}.sum`, sum, rows);
+    return { max: keptArray(what, max, []), sum: keptArray(what, sum, []) };
+  };
+  return { left: kept("a", left as RowStats), right: kept("b", right as RowStats), rows };
 }

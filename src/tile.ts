@@ -2,7 +2,7 @@
 // format that is wanted. A tile of an arena stays where it is.
 
 import type { Call } from "./call.js";
-import { hasRanges } from "./changes.js";
+import { hasRanges, positionOf } from "./changes.js";
 import { byteOffsetOf } from "./intrinsics.js";
 import { copy, DATA, ENDS, type Region, STARTS, TEMPERATURES } from "./memory.js";
 import { FLOAT32, type Format, FROM_STATS, isGradient, LOG_SOFTMAX, type Stored } from "./operation.js";
@@ -66,12 +66,11 @@ interface Runs {
 /** Where a tile lies in an array of the batch whose rows are `stride` apart. */
 function runsOf({ call, row, count, first, length }: Tile, stride: number): Runs {
   const { cols, inner } = call;
-  if (inner === 1) {
-    if (length === stride) return { start: row * stride, length: count * stride, times: 1, step: 0 };
-    return { start: row * stride + first, length, times: count, step: stride };
-  }
-  const within = row % inner;
-  const start = (row - within) * cols + first * inner + within;
+  const start = positionOf(row, first, cols, inner, stride);
+  if (inner === 1)
+    return length === stride
+      ? { start, length: count * stride, times: 1, step: 0 }
+      : { start, length, times: count, step: stride };
   if (count >= inner) return { start, length: count * length, times: 1, step: 0 };
   return { start, length: count, times: length, step: inner };
 }
@@ -192,9 +191,6 @@ export function fillEmpty(tile: Tile, empty: Uint8Array): void {
 
 /** Where row `row` of a tile lies in the scratch block. */
 function lineOf(tile: Tile, row: number): { start: number; step: number } {
-  const origin = DATA >>> 2;
-  const width = widthOf(tile);
-  if (tile.call.inner === 1) return { start: origin + row * tile.length, step: 1 };
-  const within = row % width;
-  return { start: origin + (row - within) * tile.length + within, step: width };
+  const step = widthOf(tile);
+  return { start: (DATA >>> 2) + positionOf(row, 0, tile.length, step, tile.length), step };
 }

@@ -51,7 +51,7 @@ const SHAPES: readonly (readonly number[])[] = [
 ];
 
 onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
-  const ways = new Ways(engine, name, 2 ** 24);
+  const ways = new Ways(engine, name, 2 ** 25);
 
   describe.each(OPERATIONS)("%s", (operation) => {
     test.each(SHAPES.map((shape) => [shape.join(" × "), shape] as const))("%s, every axis", (_, shape) => {
@@ -138,6 +138,11 @@ onEveryBackend(`any axis ${WITH_SEED}`, (engine, name) => {
 
   test.each(OPERATIONS)("rows that the kernel's work area does not hold, %s", (operation) => {
     const request = requestOf(randomFrom(3006), operation, [32_800, 37], 0);
+    expect(() => ways.same(request)).not.toThrow();
+  });
+
+  test.each(OPERATIONS)("so many that an arena's come from memory, %s", (operation) => {
+    const request = requestOf(randomFrom(3007), operation, [97, 250, 64], 1);
     expect(() => ways.same(request)).not.toThrow();
   });
 

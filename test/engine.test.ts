@@ -119,7 +119,7 @@ const BAD_OPTIONS: readonly (readonly [options: unknown, refusal: (name: string)
 
 /** Modules that are no use, and why. */
 const BAD_MODULES: readonly (readonly [title: string, options: EngineOptions, cause: string])[] = [
-  ["another module", { module: FOREIGN }, "it is not the kernel of this version of softmax-wasm"],
+  ["another module", { module: FOREIGN }, "it is not a kernel of this version"],
   ["an object that is no module", { module: {} }, "WebAssembly.Instance()"],
   [
     "the bytes of a module",

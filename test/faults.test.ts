@@ -267,7 +267,7 @@ test("relaxed is refused where multiply-add is not fused", () => {
 
 test("a kernel of another version is refused", () => {
   replaceExports((exports) => ({ ...exports, VERSION: { value: 999 } }));
-  expect(createEngineSync().reason).toContain("simd cannot run: it is not the kernel of this version of softmax-wasm");
+  expect(createEngineSync().reason).toContain("simd cannot run: it is not a kernel of this version");
 });
 
 test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what was copied into it", (name) => {
