@@ -176,7 +176,7 @@ function inPlace(arena: Region, call: Call): void {
     const offset = 4 * positionOf(row, 0, cols, inner, 0);
     const width = whole ? inner : count;
     let from = src + offset;
-    if (whole && !value && rows * cols > LARGE) {
+    if (whole && !value && byteOffsetOf(grad) !== dst && rows * cols > LARGE) {
       copy(arena.floats, from >>> 2, arena.floats, (dst + offset) >>> 2, count * cols);
       from = dst + offset;
     }

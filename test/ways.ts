@@ -144,6 +144,10 @@ export class Ways {
       const secondPlace = copyOf(second);
       run(`${title} of the gradient`, engine, input, secondPlace, secondPlace);
     }
+    if (second !== undefined && formatOf(second, options.dtype) === outFormat && rowStride === cols) {
+      const secondPlace = inArena(arena, second);
+      run("in place of the gradient, in an arena", this.#engine, inside, secondPlace, secondPlace);
+    }
     run("in place, in an arena", this.#engine, inside, inside, secondInside);
     return results;
   }
