@@ -171,12 +171,13 @@ function inPlace(arena: Region, call: Call): void {
   const fit = Math.floor(CALL_BYTES / 4 / cols);
   const whole = inner <= Math.min(fit, most);
   const step = whole ? Math.floor(Math.min(fit, most, rows) / inner) * inner : Math.min(most, Math.max(32, fit & ~31));
+  const ahead = whole && !value && byteOffsetOf(grad) !== dst && rows * cols > LARGE; // the gradient may be where the result goes
   for (let row = 0; row < rows; ) {
     const count = Math.min(step, whole ? rows - row : inner - (row % inner));
     const offset = 4 * positionOf(row, 0, cols, inner, 0);
     const width = whole ? inner : count;
     let from = src + offset;
-    if (whole && !value && byteOffsetOf(grad) !== dst && rows * cols > LARGE) {
+    if (ahead) {
       copy(arena.floats, from >>> 2, arena.floats, (dst + offset) >>> 2, count * cols);
       from = dst + offset;
     }

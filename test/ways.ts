@@ -134,18 +134,20 @@ export class Ways {
     const { cols, rowStride = cols, outRowStride = cols } = options;
     if (formatOf(input, options.dtype) !== outFormat || rowStride !== outRowStride || input.length < length)
       return results;
+    const replaced =
+      second !== undefined && formatOf(second, options.dtype) === outFormat && rowStride === cols ? second : undefined;
     for (const [title, engine] of [
       ["in place", this.#engine],
       ["in place, small scratch", this.#small],
     ] as const) {
       const place = copyOf(input);
       run(title, engine, place, place, request.second);
-      if (second === undefined || formatOf(second, options.dtype) !== outFormat || rowStride !== cols) continue;
-      const secondPlace = copyOf(second);
+      if (replaced === undefined) continue;
+      const secondPlace = copyOf(replaced);
       run(`${title} of the gradient`, engine, input, secondPlace, secondPlace);
     }
-    if (second !== undefined && formatOf(second, options.dtype) === outFormat && rowStride === cols) {
-      const secondPlace = inArena(arena, second);
+    if (replaced !== undefined) {
+      const secondPlace = inArena(arena, replaced);
       run("in place of the gradient, in an arena", this.#engine, inside, secondPlace, secondPlace);
     }
     run("in place, in an arena", this.#engine, inside, inside, secondInside);
