@@ -7,7 +7,7 @@
 // at `dst`.
 
 import { UPPER_BITS, DOWN, timesDouble } from "./exp";
-import { BATCH_GROUPS, GROUP_ROWS, PART_BYTES, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
+import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, begin, findResults, findShifts, settle, sum } from "./lanes";
 import { LOG_SOFTMAX, SOFTMAX, hasTerms, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, STARTS, UPPER, firstOf, storeValues } from "./slot";
 import { ONE_SUM_COLS } from "./sum";
@@ -29,9 +29,8 @@ const RUN: i32 = 16;
 const MOST_BLOCKS: i32 = 8;
 const BLOCKS_ROOM: i32 = 131072;
 
-// Where the elements of a batch, or of a piece, lie in the work area: behind its slots, and room for PART_BYTES.
-const BATCH_AT: i32 = MOST_BLOCKS * SLOTS_BYTES + <i32>PART_BYTES;
-const PIECE_AT: i32 = SLOTS_BYTES + <i32>PART_BYTES;
+/** Where the elements of a batch lie in the work area: behind its slots, and a KiB further, for the reason that narrow.ts gives. */
+const BATCH_AT: i32 = MOST_BLOCKS * SLOTS_BYTES + 1024;
 export const COLUMNS_WORK_BYTES: i32 = BATCH_AT + 4 * WORK_ELEMENTS + 1024; // and what lies between the groups
 
 /** Where the row in a lane begins. */
@@ -103,7 +102,7 @@ export function columns(
 export function findColumnMaxima(src: usize, count: i32, length: i32, stride: usize, work: usize): void {
   findNeighbours(count, work);
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride)
-    gather(src, count, min(length, PIECE), stride, work + PIECE_AT, PIECE_APART, work);
+    gather(src, count, min(length, PIECE), stride, work + SLOTS_BYTES, PIECE_APART, work);
 }
 
 /** Of rows of `cols` in all. Terms are left at `dst`. */
@@ -111,7 +110,7 @@ export function sumColumns(
   operation: i32, src: usize, dst: usize, count: i32, length: i32, stride: usize, cols: i32, work: usize,
 ): void {
   findNeighbours(count, work);
-  const data = work + PIECE_AT, groups = (count + 3) >> 2;
+  const data = work + SLOTS_BYTES, groups = (count + 3) >> 2;
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
     gather(src, count, piece, stride, data, PIECE_APART, work);
@@ -133,9 +132,9 @@ export function finishColumns(operation: i32, src: usize, dst: usize, count: i32
   }
   for (; length > 0; length -= PIECE, src += <usize>PIECE * stride, dst += <usize>PIECE * stride) {
     const piece = min(length, PIECE);
-    gather(src, count, piece, stride, work + PIECE_AT, PIECE_APART, work);
-    if (operation == LOG_SOFTMAX) settle(work + PIECE_AT, piece, PIECE_APART, work, (count + 3) >> 2);
-    scatter(operation, dst, count, piece, stride, work + PIECE_AT, 16, PIECE_APART, work);
+    gather(src, count, piece, stride, work + SLOTS_BYTES, PIECE_APART, work);
+    if (operation == LOG_SOFTMAX) settle(work + SLOTS_BYTES, piece, PIECE_APART, work, (count + 3) >> 2);
+    scatter(operation, dst, count, piece, stride, work + SLOTS_BYTES, 16, PIECE_APART, work);
   }
 }
 

@@ -3,9 +3,9 @@
 //
 // Groups of four go through the work area by the batch, in steps. Each step has waits (chains of additions, a division)
 // that the next group of the same step fills, where all steps of one group in a row would leave the machine idle half the
-// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, PART_BYTES, then its groups.
+// time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then its groups.
 
-import { LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, exp, expOfFour, lowered } from "./exp";
+import { LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, storeHalf } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
 import {
@@ -23,7 +23,7 @@ export const SLOTS_BYTES: i32 = BATCH_GROUPS * <i32>SLOT_BYTES;
 
 /** A cache line. */
 const LINE_BYTES: usize = 64;
-/** How much is added up before a new sum begins. As much lies in front of a batch, free for the terms of a part of a row. */
+/** How much is added up before a new sum begins. */
 export const PART_BYTES: usize = ONE_SUM_COLS << 4;
 
 /**
@@ -83,24 +83,46 @@ export function sum(
   } else sumRests(data, cols, apart, slots, groups);
 }
 
+/** Fetches the next line of what will be read, and of what it will be written to; gives back where the one after it begins. */
+// @ts-ignore: decorator
+@inline
+function fetched(ahead: usize, aheadEnd: usize, toDst: usize): usize {
+  if (ahead >= aheadEnd) return ahead;
+  // Loads might trap, so no compiler leaves them out.
+  load<i32>(ahead);
+  load<i32>(ahead + toDst);
+  return ahead + LINE_BYTES;
+}
+
 /** Logits in, terms out. */
 function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, ahead: usize, aheadEnd: usize, toDst: usize): void {
-  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
     let at = first;
     const end = first + (<usize>cols << 4);
-    for (; at + LINE_BYTES <= end; at += LINE_BYTES) {
-      if (ahead < aheadEnd) {
-        // Loads might trap, so no compiler leaves them out.
-        load<i32>(ahead);
-        load<i32>(ahead + toDst);
-        ahead += LINE_BYTES;
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      for (; at + LINE_BYTES <= end; at += LINE_BYTES) {
+        ahead = fetched(ahead, aheadEnd, toDst);
+        v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
+        v128.store(at, exp(v128.load(at, 16), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), 16);
+        v128.store(at, exp(v128.load(at, 32), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), 32);
+        v128.store(at, exp(v128.load(at, 48), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), 48);
       }
-      expOfFour(at, at, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
+      for (; at < end; at += 16) v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
+      continue;
     }
-    for (; at < end; at += 16) v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
+    while (at < end) {
+      const stop = min(at + EXP_BLOCK_BYTES, end);
+      for (let line = at + LINE_BYTES; line <= stop; line += LINE_BYTES) ahead = fetched(ahead, aheadEnd, toDst);
+      let half = HALVES, to = at;
+      for (; at < stop; at += 16, half += 32) {
+        const x = v128.load(at);
+        storeHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
+      }
+      for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
+    }
   }
 }
 
@@ -150,10 +172,9 @@ function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i
 
 /** Logits in, and left as they are: the sum of the terms of all but the largest, and how many those are. */
 function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i32): void {
-  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const lift = f32x4.splat(LIFT - HEIGHT), liftNatural = f32x4.splat(LIFT * 0.6931471805599453);
-  const terms = first - PART_BYTES;
 
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
     const max = v128.load(slots, NEAR);
@@ -162,13 +183,15 @@ function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i
     let at = first;
     const end = first + (<usize>cols << 4);
     while (at < end) {
-      let to = terms;
-      for (const stop = min(at + PART_BYTES, end); at < stop; at += 16, to += 16) {
+      let half = HALVES;
+      for (const stop = min(at + EXP_BLOCK_BYTES, end); at < stop; at += 16, half += 32) {
         const x = v128.load(at), isMax = f32x4.eq(x, max);
         count = i32x4.sub(count, isMax);
-        v128.store(to, v128.andnot(exp(x, lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
+        storeHalf(half, x, v128.or(f32x4.lt(x, lowest), isMax), magic, log2e, ln2Upper, ln2Lower);
       }
-      for (let from = terms; from < to; from += 16) {
+      let to = HALVES;
+      for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
+      for (let from = HALVES; from < to; from += 16) {
         sum01 = f64x2.add(sum01, promotedLow(from));
         sum23 = f64x2.add(sum23, promotedHigh(from));
       }

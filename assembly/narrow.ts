@@ -1,7 +1,7 @@
 // Short rows: four rows at a time, transposed into lanes and back. The few operations per row are shared by four.
 
 import { NOTHING, UPPER_BITS, DOWN, farLanes, timesDouble } from "./exp";
-import { BATCH_GROUPS, GROUP_ROWS, PART_BYTES, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
+import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
 import { ONE_SUM_COLS } from "./sum";
@@ -18,10 +18,10 @@ const SHORT: i32 = 24;
 const FETCHED_COLS: i32 = 16;
 
 /**
- * What the slots of a batch take of the work area; what lanes.ts wants in front of its data; and 1536 bytes, without which groups would begin as far
- * from the start of a page as the first array of an arena, and take 7 % more at 64 columns.
+ * What the slots of a batch take of the work area, and 2560 bytes: without 1536 of them, groups would begin as far from the start of a page as the first
+ * array of an arena, and take 7 % more at 64 columns.
  */
-const NARROW_SLOTS_BYTES: i32 = 2 * SLOTS_BYTES + <i32>PART_BYTES + 1536;
+const NARROW_SLOTS_BYTES: i32 = 2 * SLOTS_BYTES + 2560;
 
 /**
  * `rows` × `cols` float32 from `src` on to `dst`, which may be `src`: a batch is read before it is written. A row begins

@@ -61,7 +61,7 @@ export function expOfMax(slot: usize): v128 {
   const largest = expAbove(
     v128.load(slot, NEAR), v128.load(slot, MAGIC),
     f32x4.splat(LOG2E), f32x4.splat(LN2_UPPER), f32x4.splat(LN2_LOWER),
-    f32x4.splat(Q2), f32x4.splat(Q3), f32x4.splat(Q4), f32x4.splat(Q5), f32x4.splat(Q6), f32x4.splat(ONE),
+    f32x4.splat(Q2), f32x4.splat(Q3), f32x4.splat(Q4), f32x4.splat(Q5), f32x4.splat(Q6),
   );
   return lowered(largest, f32x4.splat(DOWN));
 }

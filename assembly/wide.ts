@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, LEAST, exp, lowered, loweredTiny, productOf, timesDouble,
+  HEIGHT, LEAST, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, loweredTiny, productOf, storeHalf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
@@ -40,7 +40,6 @@ export function wide(
 ): void {
   const batchRows = <usize>cols << 2 <= BATCHED_BYTES ? BATCH_ROWS : 1;
   let slots = work, nextSlots = work + BATCH_SLOTS_BYTES;
-  const terms = work + 2 * BATCH_SLOTS_BYTES;
   let count = min(rows, batchRows);
   beginWide(slots, count);
   findMaxima(src, count, cols, srcStride, slots);
@@ -52,7 +51,7 @@ export function wide(
       findWideShifts(operation, slotOf(slots, row), min(count - row, GROUP_ROWS), maxima + (<usize>row << 2));
     if (hasTerms(operation)) sumTerms(src, dst, count, cols, srcStride, dstStride, slots, nextSrc, nextCount, nextSlots);
     else {
-      sumRests(src, count, cols, srcStride, slots, terms);
+      sumRests(src, count, cols, srcStride, slots);
       findMaxima(nextSrc, nextCount, cols, srcStride, nextSlots);
     }
     for (let row = 0; row < count; row += GROUP_ROWS) {
@@ -176,7 +175,7 @@ export function findWideShifts(operation: i32, slot: usize, count: i32, maxima: 
 /** Pass 2, for rows in pieces: what the operation adds up. Terms are left at `dst`. */
 export function sumWide(operation: i32, src: usize, dst: usize, length: i32, slot: usize): void {
   if (hasTerms(operation)) sumTerms(src, dst, 1, length, 0, 0, slot, 0, 0, 0);
-  else sumRests(src, 1, length, 0, slot, slot + WIDE_SLOT_BYTES);
+  else sumRests(src, 1, length, 0, slot);
 }
 
 /**
@@ -190,17 +189,16 @@ function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
 }
 
 /**
- * Writes the terms exp(x)·2^−N, and adds them to the rows' totals: part by part, while they are in the L1 cache, and in two sums, since an
- * addition waits for the one before it. And on the way, pass 1 of rows that come later: this pass computes for so long that their
- * way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
+ * Writes the terms exp(x)·2^−N, and adds them to the rows' totals, part by part. And on the way, pass 1 of rows that come later: this pass computes for
+ * so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
  */
 function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
   nextSrc: usize, nextRows: i32, nextSlots: usize, isAlone: bool = false,
 ): void {
-  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
-  const start = f32x4.splat(START), none = f32x4.splat(0), starts = f64x2.splat(2 * START);
+  const start = f32x4.splat(START), none = f32x4.splat(0), start64 = f64x2.splat(START);
 
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
@@ -214,55 +212,45 @@ function sumTerms(
     while (at < end) {
       const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
-      let from = to;
-      for (; at + 16 <= stop; at += 16, to += 16)
-        v128.store(to, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one));
+      let sum = start, losses = none;
+      while (at + 16 <= stop) {
+        let half = HALVES;
+        for (const blockEnd = min(at + EXP_BLOCK_BYTES, stop - 15); at < blockEnd; at += 16, half += 32) {
+          const x = v128.load(at);
+          storeHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
+        }
+        for (let from = HALVES; from < half; from += 32, to += 16) {
+          if (looksAhead) {
+            max = f32x4.pmax(max, v128.load(ahead)); // a NaN may hide its neighbour; its row is NaN either way
+            ahead += 16;
+          }
+          const e = finishedHalf(from, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
+          v128.store(to, e);
+          losses = f32x4.add(losses, lost(sum, next, e));
+          sum = next;
+        }
+      }
       const bytes = stop - at;
-      let last = none;
       if (bytes > 0) {
-        last = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one);
-        storeTail(to, last, bytes);
+        const e = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
+        storeTail(to, e, bytes);
+        losses = f32x4.add(losses, lost(sum, next, e));
+        sum = next;
         at = stop;
+        if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
       }
       if (isAlone) return; // one part; sumInOrder adds it up
-      let sumA = start, lossesA = none, sumB = f32x4.add(start, last), lossesB = lost(start, sumB, last);
-      for (; from + BLOCK_BYTES <= to; from += BLOCK_BYTES) {
-        if (looksAhead) {
-          // As a tree: on Intel, a maximum waits four cycles for the one before it. A NaN may hide its neighbour; its row is NaN either way.
-          const a = f32x4.pmax(v128.load(ahead), v128.load(ahead, 16)), b = f32x4.pmax(v128.load(ahead, 32), v128.load(ahead, 48));
-          max = f32x4.pmax(max, f32x4.pmax(a, b));
-          ahead += BLOCK_BYTES;
-        }
-        const e0 = v128.load(from), e1 = v128.load(from, 16), e2 = v128.load(from, 32), e3 = v128.load(from, 48);
-        const a0 = f32x4.add(sumA, e0), b1 = f32x4.add(sumB, e1), a2 = f32x4.add(a0, e2), b3 = f32x4.add(b1, e3);
-        lossesA = lostByTwo(lossesA, sumA, e0, a0, e2, a2, one);
-        lossesB = lostByTwo(lossesB, sumB, e1, b1, e3, b3, one);
-        sumA = a2;
-        sumB = b3;
-      }
-      for (; from < to; from += 16) {
-        if (looksAhead) {
-          max = f32x4.pmax(max, v128.load(ahead));
-          ahead += 16;
-        }
-        const e = v128.load(from), next = f32x4.add(sumA, e);
-        lossesA = f32x4.add(lossesA, lost(sumA, next, e));
-        sumA = next;
-      }
-      if (looksAhead && bytes > 0) max = f32x4.pmax(max, loadTail(ahead, bytes));
-      const losses = f32x4.add(lossesA, lossesB);
-      const total01 = f64x2.add(total(sumA, losses, starts), f64x2.promote_low_f32x4(sumB));
-      const total23 = f64x2.add(total(upperHalfOnce(sumA), upperHalfOnce(losses), starts), f64x2.promote_low_f32x4(upperHalfOnce(sumB)));
-      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total01), TOTALS_01);
+      v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses, start64)), TOTALS_01);
+      const total23 = total(upperHalfOnce(sum), upperHalfOnce(losses), start64);
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), total23), TOTALS_23);
     }
     if (looksAhead) v128.store(nextVector, max, MAXIMA);
   }
 }
 
-/** Adds up the terms of all elements but the largest, and counts those. The terms of a part of a row wait at `terms`. */
-function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize, terms: usize): void {
-  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER), one = f32x4.splat(ONE);
+/** Adds up the terms of all elements but the largest, and counts those. */
+function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
+  const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   for (let row = 0; row < rows; row++, src += stride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
@@ -276,21 +264,23 @@ function sumRests(src: usize, rows: i32, cols: i32, stride: usize, slots: usize,
     let counts = i32x4.splat(0), at = src;
     const end = src + (<usize>cols << 2);
     while (at < end) {
-      const stop = min(at + PART_BYTES, end);
-      let to = terms;
-      for (; at + 16 <= stop; at += 16, to += 16) {
-        const x = v128.load(at), isMax = f32x4.eq(x, max);
+      const stop = min(at + EXP_BLOCK_BYTES, end);
+      let half = HALVES;
+      for (; at + 16 <= stop; at += 16, half += 32) {
+        const x = v128.load(at), isMax = f32x4.eq(x, max), near = f32x4.sub(x, centre);
         counts = i32x4.sub(counts, isMax);
-        v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
+        storeHalf(half, near, v128.or(f32x4.lt(near, lowest), isMax), magic, log2e, ln2Upper, ln2Lower);
       }
       if (at < stop) {
-        const x = loadTail(at, stop - at), isMax = f32x4.eq(x, max);
+        const x = loadTail(at, stop - at), isMax = f32x4.eq(x, max), near = f32x4.sub(x, centre);
         counts = i32x4.sub(counts, isMax);
-        v128.store(to, v128.andnot(exp(f32x4.sub(x, centre), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6, one), isMax));
-        to += 16;
+        storeHalf(half, near, v128.or(f32x4.lt(near, lowest), isMax), magic, log2e, ln2Upper, ln2Lower);
+        half += 32;
         at = stop;
       }
-      for (let from = terms; from < to; from += 16) {
+      let to = HALVES;
+      for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
+      for (let from = HALVES; from < to; from += 16) {
         sum01 = f64x2.add(sum01, promotedLow(from));
         sum23 = f64x2.add(sum23, promotedHigh(from));
       }

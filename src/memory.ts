@@ -1,25 +1,27 @@
 // The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
 // views never detach.
 //
-//   0        2048        TEMPERATURES            DATA
-//   | unused | work area | tables, a row an entry | scratch block, or an arena's arrays …
+//   0        1536                     2048        TEMPERATURES            DATA
+//   | unused | halves of exponentials | work area | tables, a row an entry | scratch block, or an arena's arrays …
 //
-// The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The low 2048
+// The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The lowest
 // bytes hold the messages of the debug build.) A test checks the sizes.
 
 import { fillElements, portion, setElements, type Typed } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
 
+/** Of the last few elements (assembly/exp.ts). */
+const HALVES = 1536;
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const WORK_ELEMENTS = 1048576;
-/** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, the terms of a part of a row, and what lies between groups. */
+/** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, a KiB, and what lies between groups. */
 export const WORK_BYTES: number = 4 * WORK_ELEMENTS + 14336;
 /** What rows along the last axis take of it. */
 export const ROWS_WORK_BYTES = 20480;
 /** How many rows side by side go through the kernel at once, and what they take where they come in pieces. */
 export const STRIP_ROWS = 32;
-export const STRIP_WORK_BYTES = 19392;
+export const STRIP_WORK_BYTES = 18880;
 
 /** How many rows the tables have room for: what goes to the kernel, or comes from it, once a row. */
 export const TABLE_ROWS = 4096;
@@ -84,7 +86,7 @@ export function createRegion(module: object, byteLength: number): Region {
 
 /** Zeroes what calls have left below `end`. */
 export function wipe({ bytes, workBytes }: Region, end: number): void {
-  fillElements(bytes, 0, WORK, WORK + workBytes);
+  fillElements(bytes, 0, HALVES, WORK + workBytes);
   fillElements(bytes, 0, TEMPERATURES, end);
 }
 
