@@ -154,13 +154,6 @@ export function lowestOf(near: v128): v128 {
   return f32x4.sub(near, f32x4.splat(DEPTH));
 }
 
-/** 0 in place of whatever an x below `lowest` gave. A NaN is not below it. */
-// @ts-ignore: decorator
-@inline
-export function kept(e: v128, x: v128, lowest: v128): v128 {
-  return v128.andnot(e, f32x4.lt(x, lowest));
-}
-
 // @ts-ignore: decorator
 @inline
 function reduced(x: v128, shifted: v128, magic: v128, ln2Upper: v128, ln2Lower: v128): v128 {
@@ -185,14 +178,14 @@ function rebuilt(w: v128, scale: v128): v128 {
   return mulAdd(w, scale, scale);
 }
 
-/** All of it, for one vector. */
+/** All of it, for one vector; 0 below `lowest`. A NaN is not below it. */
 // @ts-ignore: decorator
 @inline
 export function exp(
   x: v128, lowest: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128,
   q2: v128, q3: v128, q4: v128, q5: v128, q6: v128,
 ): v128 {
-  return kept(expAbove(x, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), x, lowest);
+  return v128.andnot(expAbove(x, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), f32x4.lt(x, lowest));
 }
 
 /** The same for an x that is not below `lowest`, as the maximum never is. */

@@ -2,7 +2,7 @@
 // for four rows at once. A slot is also the partial result of rows that arrive in pieces.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, DOWN,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, DOWN,
   expAbove, exponentOf, farLanes, lowered, lowestOf, magicOf,
 } from "./exp";
 import { logOfSum, sumAboveOne } from "./log";

@@ -13,7 +13,7 @@ import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes"
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import {
-  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
+  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   storeValues,
 } from "./slot";
 import { ONE_SUM_COLS, START, lost, lostByTwo, promotedHigh, promotedLow, total, upperHalfOnce } from "./sum";
