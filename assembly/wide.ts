@@ -212,6 +212,10 @@ function sumTerms(
     while (at < end) {
       const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
+      if (isAlone) {
+        // Without halves, which a row of 10 would wait for 3 ns longer, one of 64 4 to 6.
+        for (; at + 16 <= stop; at += 16, to += 16) v128.store(to, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
+      }
       let sum = start, losses = none;
       while (at + 16 <= stop) {
         let half = HALVES;
