@@ -171,7 +171,7 @@ function expm1(t: v128, q2: v128, q3: v128, q4: v128, q5: v128, q6: v128): v128 
   return mulAdd(mulAdd(q456, t2, q23), t2, t);
 }
 
-/** (1 + w)·scale, as exact as that: scale is a power of two. */
+/** (1 + w)·scale, rounded once: w times a power of two is exact. */
 // @ts-ignore: decorator
 @inline
 function rebuilt(w: v128, scale: v128): v128 {

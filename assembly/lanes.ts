@@ -5,7 +5,10 @@
 // that the next group of the same step fills, where all steps of one group in a row would leave the machine idle half the
 // time (10 columns: 1.40 → 1.13 ns per element). The area holds the slots of a batch, then its groups.
 
-import { LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, storeHalf } from "./exp";
+import {
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
+  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, storeHalf,
+} from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
 import {

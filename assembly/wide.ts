@@ -225,7 +225,7 @@ function sumTerms(
         }
         for (let from = HALVES; from < half; from += 32, to += 16) {
           if (looksAhead) {
-            max = f32x4.pmax(max, v128.load(ahead)); // a NaN may hide its neighbour; its row is NaN either way
+            max = f32x4.pmax(max, v128.load(ahead));
             ahead += 16;
           }
           const e = finishedHalf(from, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
