@@ -21,7 +21,7 @@ const BOTTOM = 34;
 const RIGHT_PANEL = LABEL_WIDTH + PANEL_WIDTH + GAP;
 
 /** What `softmax` promises, as a line in the right panel. */
-const PROMISED_ULP = 3;
+const PROMISED_ULP = 4;
 
 /** `points`: `{ system, isOurs, cols, ns, ulp }`, systems in the order in which they are to stand. Returns an SVG file. */
 export function draw(points) {
@@ -88,7 +88,7 @@ function panel(points, names, cols, key) {
       Plot.axisX(ticks, { label: null, tickSize: 0, text: (tick) => String(Number(tick.toPrecision(1))) }),
       key === "ulp" ? promise : null,
       key === "ulp"
-        ? Plot.text(["promised: 3"], {
+        ? Plot.text([`promised: ${PROMISED_ULP}`], {
             x: PROMISED_ULP,
             text: (label) => label,
             frameAnchor: "bottom",
