@@ -1,5 +1,6 @@
 // What the WebAssembly module exports, and nothing else. Pure functions over addresses and counts: no state, no
-// allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory.
+// allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory, and none
+// of them between bytes 1536 and 2048 (exp.ts, HALVES).
 
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
 import { narrow } from "./narrow";

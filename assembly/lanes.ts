@@ -106,6 +106,7 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
     let at = first;
     const end = first + (<usize>cols << 4);
     if (ASC_FEATURE_RELAXED_SIMD) {
+      // Not by halves: 1 to 5 % longer, 2 columns 9 %.
       for (; at + LINE_BYTES <= end; at += LINE_BYTES) {
         ahead = fetched(ahead, aheadEnd, toDst);
         v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));

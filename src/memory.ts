@@ -10,8 +10,8 @@
 import { fillElements, portion, setElements, type Typed } from "./intrinsics.js";
 import { type Kernel, webAssembly } from "./wasm.js";
 
-/** Where the kernel leaves halves of exponentials (assembly/exp.ts). */
-const HALVES = 1536;
+/** Where the kernel leaves halves of exponentials (assembly/exp.ts), up to WORK. */
+export const HALVES = 1536;
 export const WORK = 2048;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const WORK_ELEMENTS = 1048576;

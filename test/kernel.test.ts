@@ -172,11 +172,8 @@ describe("binaries", () => {
 });
 
 // Where things lie in the memory that the tests below use.
-const { WORK } = memory;
+const { HALVES, WORK } = memory;
 const DATA = 49152;
-/** Where halves of exponentials are, up to 16 at a time (exp.ts). */
-const HALVES = 1536;
-const HALVES_BYTES = 512;
 
 // What the parts of the kernel take of the work area: what is known about 32 rows, and some of their elements.
 const SLOTS_BYTES = 1536;
@@ -329,14 +326,13 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
   const small = load(name);
   const large = load(name, 512);
   const { kernel, bytes, floats } = small;
-  const firstBytes = bytes.slice(0, WORK); // the kernel's own data
+  const firstBytes = bytes.slice(0, HALVES); // the kernel's own data
   const engine = createEngineSync({ backend: name === "relaxed" ? "relaxed" : "simd" });
 
   /** Runs a task in a memory of canaries, with its arrays at `at`: what is wrong with any byte of it afterwards. */
   function faultAt(task: Task, at: Addresses, { kernel, bytes }: Memory): string {
     new Uint32Array(bytes.buffer).fill(CANARY);
-    bytes.set(firstBytes.subarray(0, HALVES));
-    bytes.set(firstBytes.subarray(HALVES + HALVES_BYTES), HALVES + HALVES_BYTES);
+    bytes.set(firstBytes);
     for (const [name, array] of named(task.inputs)) bytes.set(bytesOfArray(array), at[name]);
     const before = bytes.slice();
     task.run(at, kernel);
@@ -350,7 +346,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
       before.set(wanted, at[name]);
     }
     before.set(bytes.subarray(at.work, at.work + task.workBytes), at.work);
-    before.set(bytes.subarray(HALVES, HALVES + HALVES_BYTES), HALVES);
+    before.set(bytes.subarray(HALVES, WORK), HALVES);
     return Buffer.compare(bytes, before) === 0 ? "" : `wrote to ${bytes.findIndex((byte, i) => byte !== before[i])}`;
   }
 
