@@ -2,10 +2,11 @@
 // allocation, one import (the memory). The caller guarantees that counts are positive and that ranges lie in memory, and none
 // of them between bytes 1536 and 2048 (exp.ts, HALVES).
 
+import { alone } from "./alone";
 import { COLUMNS_WORK_BYTES, LONGEST, columns as columnsInLanes } from "./columns";
 import { narrow } from "./narrow";
-import { hasTerms, isValue } from "./operation";
-import { alone, wide } from "./wide";
+import { FROM_STATS, SOFTMAX, isValue } from "./operation";
+import { wide } from "./wide";
 
 export { change } from "./change";
 export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
@@ -60,10 +61,11 @@ export function rows(
   assert(apart(src, dst, srcBytes, dstBytes), "rows: src and dst must be equal or apart");
   assert(inMemory(src, srcBytes), "rows: src must lie in memory");
   assert(inMemory(dst, dstBytes), "rows: dst must lie in memory");
-  const isShort = cols <= NARROW_COLS;
-  if (isShort && rows == 1 && hasTerms(operation)) alone(operation, src, dst, cols, maxima, sums, work);
-  else if (isShort) narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
-  else wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
+  const isOne = rows == 1;
+  // Where sums are known, the order of adding up makes no difference, and long rows are not taken four at a time.
+  if (cols > NARROW_COLS || (isOne && operation == FROM_STATS)) wide(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
+  else if (isOne && operation == SOFTMAX) alone(src, dst, cols, work);
+  else narrow(operation, src, dst, rows, cols, srcStride, dstStride, maxima, sums, work);
 }
 
 /**

@@ -154,10 +154,15 @@ function lowerOf(sum: v128, sum01: v128, sum23: v128): v128 {
 @inline
 export function storeFactors(at: usize, sum: v128, rest: v128, one: v128, upperBits: v128): void {
   const inverse = f32x4.div(one, sum), upper = v128.and(inverse, upperBits);
-  // The second part is (1 − divisor·upper)/divisor.
-  const left = f32x4.sub(oneLess(sum, upper, one, upperBits), f32x4.mul(rest, upper));
   v128.store(at, upper);
-  v128.store(at, f32x4.mul(left, inverse), 16);
+  v128.store(at, lowerFactor(inverse, upper, sum, rest, one, upperBits), 16);
+}
+
+/** The second part: (1 − divisor·upper)/divisor. */
+// @ts-ignore: decorator
+@inline
+export function lowerFactor(inverse: v128, upper: v128, sum: v128, rest: v128, one: v128, upperBits: v128): v128 {
+  return f32x4.mul(f32x4.sub(oneLess(sum, upper, one, upperBits), f32x4.mul(rest, upper)), inverse);
 }
 
 /** The same where some may be equal terms. Those that are not come out with the same bits. */

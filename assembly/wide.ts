@@ -7,16 +7,16 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, LEAST, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, loweredTiny, productOf, storeHalf, timesDouble,
+  HEIGHT, LEAST, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, loweredTiny, productOf, storeHalf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import {
-  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
+  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, SLOT_BYTES, SUMS, UPPER,
   storeValues,
 } from "./slot";
-import { ONE_SUM_COLS, START, lost, lostByTwo, promotedHigh, promotedLow, total, upperHalfOnce } from "./sum";
+import { ONE_SUM_COLS, START, lost, promotedHigh, promotedLow, total, upperHalfOnce } from "./sum";
 import { loadTail, storeTail } from "./tail";
 
 // Behind the slot of a group stands what the passes leave for each of its four rows, a vector a row.
@@ -71,44 +71,6 @@ export function wide(
     slots = nextSlots;
     nextSlots = freed;
     count = nextCount;
-  }
-}
-
-/**
- * A short row that is alone, by the passes of long ones and with the bits of narrow.ts, which would take it four times over: Node 24, the kernel alone, 3
- * columns 60 → 52 ns, 10 96 → 80 (`simd` 147 → 91), 32 186 → 108 (270 → 132), 100 472 → 232 (715 → 293). `src` and `dst` as in `wide`, the operation
- * softmax or FROM_STATS.
- */
-export function alone(operation: i32, src: usize, dst: usize, cols: i32, maxima: usize, sums: usize, slot: usize): void {
-  beginWide(slot, 1);
-  findMaxima(src, 1, cols, 0, slot);
-  findWideShifts(operation, slot, 1, maxima);
-  sumTerms(src, dst, 1, cols, 0, 0, slot, 0, 0, 0, true);
-  sumInOrder(dst, cols, slot);
-  findResults(operation, slot, 1, cols, sums);
-  scale(dst, 1, cols, 0, slot);
-}
-
-/** Terms, added up as in lanes.ts. */
-// @ts-ignore: decorator
-@inline
-function sumInOrder(terms: usize, cols: i32, slot: usize): void {
-  const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN);
-  for (const end = terms + (<usize>cols << 2); terms < end; ) {
-    const stop = min(terms + PART_BYTES / GROUP_ROWS, end);
-    let sum = start, losses = none;
-    for (; terms < stop; terms += 8) {
-      const a = v128.load32_splat(terms), b = terms + 4 < stop ? v128.load32_splat(terms + 4) : none;
-      const next = f32x4.add(sum, a), last = f32x4.add(next, b);
-      losses = lostByTwo(losses, sum, a, next, b, last, one);
-      sum = last;
-    }
-    if (cols <= ONE_SUM_COLS) {
-      v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
-      v128.store(slot, lowered(losses, down), SUM_LOWER);
-    } else {
-      v128.store(slot, f64x2.add(v128.load(slot, SUMS), total(sum, losses, f64x2.splat(START))), SUMS); // rows 2 and 3 are none
-    }
   }
 }
 
@@ -194,7 +156,7 @@ function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
  */
 function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
-  nextSrc: usize, nextRows: i32, nextSlots: usize, isAlone: bool = false,
+  nextSrc: usize, nextRows: i32, nextSlots: usize,
 ): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
@@ -209,13 +171,9 @@ function sumTerms(
     let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
 
     const end = at + (<usize>cols << 2);
-    while (at < end) {
+    do {
       const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
-      if (isAlone) {
-        // Without halves, which a row of 10 would wait for 3 ns longer, one of 64 4 to 6.
-        for (; at + 16 <= stop; at += 16, to += 16) v128.store(to, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
-      }
       let sum = start, losses = none;
       while (at + 16 <= stop) {
         let half = HALVES;
@@ -243,11 +201,10 @@ function sumTerms(
         at = stop;
         if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
       }
-      if (isAlone) return; // one part; sumInOrder adds it up
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses, start64)), TOTALS_01);
       const total23 = total(upperHalfOnce(sum), upperHalfOnce(losses), start64);
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), total23), TOTALS_23);
-    }
+    } while (at < end);
     if (looksAhead) v128.store(nextVector, max, MAXIMA);
   }
 }
@@ -370,13 +327,10 @@ function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): v
     while (at + 16 <= end) {
       const stop = min(at + SCALED_BYTES, end);
       if (!v128.any_true(v128.or(tinyLanes(at), tinyLanes(stop - 16))))
-        for (; at + BLOCK_BYTES <= stop; at += BLOCK_BYTES) {
+        for (; at + 32 <= stop; at += 32) {
           const y0 = timesDouble(v128.load(at), upper, lower, upperBits, down), y1 = timesDouble(v128.load(at, 16), upper, lower, upperBits, down);
-          const y2 = timesDouble(v128.load(at, 32), upper, lower, upperBits, down), y3 = timesDouble(v128.load(at, 48), upper, lower, upperBits, down);
           v128.store(at, y0);
           v128.store(at, y1, 16);
-          v128.store(at, y2, 32);
-          v128.store(at, y3, 48);
         }
       for (; at + 16 <= stop; at += 16) v128.store(at, loweredTiny(productOf(v128.load(at), upper, lower, upperBits), height, least));
     }

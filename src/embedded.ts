@@ -12,11 +12,8 @@ let both: Uint8Array | undefined;
 /** The bytes of build/`name`.wasm. */
 export function bytesOf(name: WasmName): Uint8Array {
   if (both === undefined) {
-    const text = atob(compressed);
-    const input = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) input[i] = text.charCodeAt(i);
     both = new Uint8Array(sizes.simd + sizes.relaxed);
-    inflate(input, both);
+    inflate(atob(compressed), both);
   }
   return name === "simd" ? both.subarray(0, sizes.simd) : both.subarray(sizes.simd);
 }

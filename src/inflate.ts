@@ -9,8 +9,8 @@ const LONGEST = 15; // bits of a code
 /** Code lengths come in this order: the likely ones first, so that the rest can be left out. */
 const LENGTHS_ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/** Writes what is compressed in `input` to `output`, whose length is known. */
-export function inflate(input: Uint8Array, output: Uint8Array): void {
+/** Writes what is compressed in `input`, a character a byte, as `atob` gives it, to `output`, whose length is known. */
+export function inflate(input: string, output: Uint8Array): void {
   let from = 0;
   let to = 0;
   let held = 0; // bits read ahead, the next one lowest
@@ -18,7 +18,7 @@ export function inflate(input: Uint8Array, output: Uint8Array): void {
 
   /** Past the end, there are zeros. */
   const read = (wanted: number): void => {
-    for (; count < wanted; count += 8) held |= input[from++]! << count;
+    for (; count < wanted; count += 8) held |= input.charCodeAt(from++) << count;
   };
 
   const drop = (used: number): void => {
