@@ -98,6 +98,6 @@ export const FEW = 64;
 
 /** Copies `count` elements of `source`, from `from` on, to `target`, from `to` on: arrays of one class. */
 export function copy<T extends Typed>(source: T, from: number, target: T, to: number, count: number): void {
-  if (count <= FEW) for (let i = 0; i < count; i++) target[to + i] = source[from + i]!;
+  if (count <= FEW) for (const end = from + count; from < end; from++, to++) target[to] = source[from]!;
   else setElements(target, portion(source, from, count), to);
 }
