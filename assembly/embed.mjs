@@ -16,7 +16,8 @@ if (!inflated.equals(both)) throw new Error("src/inflate.ts cannot read what the
 
 const names = {
   compressed: compressed.toString("base64"),
-  sizes: { simd: simd.length, relaxed: relaxed.length },
+  bytes: both.length,
+  relaxedStart: simd.length,
 };
 const lines = Object.entries(names).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`);
 writeFileSync(new URL("modules/binaries.js", build), lines.join(""));

@@ -1,4 +1,5 @@
-// simd.wasm and relaxed.wasm one after the other, deflated, as base64, and how long each is: written beside the compiled API by
-// assembly/embed.mjs.
+// simd.wasm and relaxed.wasm one after the other, deflated, as base64; how long they are, and where the second begins: written
+// beside the compiled API by assembly/embed.mjs.
 export const compressed: string;
-export const sizes: { readonly simd: number; readonly relaxed: number };
+export const bytes: number;
+export const relaxedStart: number;

@@ -1,7 +1,7 @@
 // The two kernels, as text inside the package: every bundler and every content policy can read a string. They are compressed
 // together, since most of one is in the other: as base64 alone, users would download twice as much, and a bundle hold five times.
 
-import { compressed, sizes } from "./binaries.js";
+import { bytes, compressed, relaxedStart } from "./binaries.js";
 import { inflate } from "./inflate.js";
 import type { WasmName } from "./place.js";
 
@@ -12,8 +12,8 @@ let both: Uint8Array | undefined;
 /** The bytes of build/`name`.wasm. */
 export function bytesOf(name: WasmName): Uint8Array {
   if (both === undefined) {
-    both = new Uint8Array(sizes.simd + sizes.relaxed);
+    both = new Uint8Array(bytes);
     inflate(atob(compressed), both);
   }
-  return name === "simd" ? both.subarray(0, sizes.simd) : both.subarray(sizes.simd);
+  return name === "simd" ? both.subarray(0, relaxedStart) : both.subarray(relaxedStart);
 }

@@ -11,6 +11,7 @@ import {
   createRegion,
   DATA,
   FEW,
+  FEW_DATA,
   MAXIMA,
   type Region,
   SUMS,
@@ -76,7 +77,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
   const arenas = new WeakMap<ArrayBufferLike, Region>();
   let scratch: Region | undefined = first;
   /** How much of it may have been written to, at most. */
-  let usedBytes = 4 * FEW;
+  let usedBytes = 0;
 
   function region(what: string, byteLength: number): Region {
     return allocate(what, byteLength, () => createRegion(module, byteLength));
@@ -105,7 +106,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       // Read whole before it is written: nothing to separate. One row of 10 as arrays: 278 → 246 ns (Node 24, `--only call`).
       if (few && adjoining) {
         scratch ??= region(call.what, scratchBytes);
-        return oneBlock(scratch, call, 0, rows);
+        return oneBlock(scratch, FEW_DATA, call, 0, rows);
       }
       separate(call);
       if (plain && !few && byteOffsetOf(call.input) >= DATA) {
@@ -207,17 +208,18 @@ function inBlocks(scratch: Region, capacity: number, call: Call): void {
   const { operation, rows, cols } = call;
   const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
   const most = fit > 4 ? fit - (fit % 4) : fit;
-  for (let row = 0; row < rows; row += most) oneBlock(scratch, call, row, Math.min(most, rows - row));
+  for (let row = 0; row < rows; row += most) oneBlock(scratch, DATA, call, row, Math.min(most, rows - row));
 }
 
-function oneBlock(scratch: Region, call: Call, row: number, count: number): void {
+/** So many rows, through the scratch from `at` on. */
+function oneBlock(scratch: Region, at: number, call: Call, row: number, count: number): void {
   const { operation, input, out, cols } = call;
   const { kernel, floats } = scratch;
   const stride = 4 * cols;
   const value = isValue(operation);
-  copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
+  copy(input as Float32Array, row * cols, floats, at >>> 2, count * cols);
   giveStats(scratch, call, row, count);
-  kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, stride, stride, MAXIMA, SUMS, WORK);
+  kernel.rows(operation, at, value ? MAXIMA : at, count, cols, stride, stride, MAXIMA, SUMS, WORK);
   if (value) takeValues(scratch, call, row, count);
-  else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
+  else copy(floats, at >>> 2, out as Float32Array, row * cols, count * cols);
 }
