@@ -5,10 +5,9 @@ import { BFLOAT16, FLOAT32, type Format, type Stored } from "./operation.js";
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** Element `index`, exactly. */
+/** Element `index` of an array in one of them, exactly. */
 export function elementAt(array: Stored, format: Format, index: number): number {
   const stored = array[index]!;
-  if (format === FLOAT32) return stored;
   if (format === BFLOAT16) {
     bits[0] = stored << 16;
     return float[0]!;
