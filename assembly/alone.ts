@@ -11,8 +11,8 @@ import { ONE_SUM_COLS, START, lost, lostByTwo, lowerFactor, upperHalfOnce } from
 import { loadTail, storeTail } from "./tail";
 
 /**
- * Softmax of one row of up to NARROW_COLS (index.ts), which is read before it is written. Node 24, `relaxed` and `simd`, on Zen 4, call and all, beside the
- * passes of long rows, which it had until 2026-11-30: 1 column 65 → 39 ns and 69 → 42, 10 71 → 53 and 76 → 58.
+ * Softmax of one row of up to NARROW_COLS (index.ts), which is read before it is written. The call from JavaScript included, Node 24, Zen 4: 10 columns 36 ns
+ * (`simd` 40), which were 68 (73) by the passes of long rows (DESIGN.md, "Short rows").
  */
 export function alone(src: usize, dst: usize, cols: i32, work: usize): void {
   const bytes = <usize>cols << 2, tail = bytes & 15, end = work + bytes, whole = end - tail;

@@ -171,7 +171,7 @@ function sumTerms(
     let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
 
     const end = at + (<usize>cols << 2);
-    do {
+    do { // rows have elements; `while` takes 1.3 % longer on long ones (`relaxed`, Node 24)
       const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
       let sum = start, losses = none;
