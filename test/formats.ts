@@ -78,6 +78,12 @@ export function numbersOf(array: Elements, dtype?: "float16" | "bfloat16"): Floa
   return Float64Array.from({ length: array.length }, (_, i) => (isBits ? decoded(dtype!, array[i]!) : array[i]!));
 }
 
+/** Whether two elements of arrays of one format are the same: to the bit, but of a NaN, only that it is one. */
+export function isSame(format: FormatName, a: number, b: number): boolean {
+  if (Object.is(a, b) || format === "float32") return Object.is(a, b);
+  return Number.isNaN(decoded(format, a)) && Number.isNaN(decoded(format, b));
+}
+
 /** Numbers, rounded, as the bits of a format. */
 export function bitsOf(format: "float16" | "bfloat16", values: ArrayLike<number>): Uint16Array {
   return Uint16Array.from({ length: values.length }, (_, i) => encoded(format, values[i]!));

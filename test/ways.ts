@@ -11,7 +11,7 @@ import {
 } from "softmax-wasm";
 import { afterAll, expect } from "vitest";
 import { describeRequest } from "./compare.js";
-import { type FormatName, formatOf } from "./formats.js";
+import { type FormatName, formatOf, isSame } from "./formats.js";
 import { lengthOfResult, placesOf, type Request } from "./oracle.js";
 
 type Options = Request["options"] & { readonly out?: Elements | undefined };
@@ -70,9 +70,10 @@ export class Ways {
     const isWritten = this.#written(request);
     const results = operation === "logSumExp" ? this.#values(request) : this.#batches(request);
     const [[, first]] = results as [[string, Elements]];
+    const format = formatOf(first, options.dtype);
     for (const [way, result] of results)
       for (let i = 0; i < result.length; i++) {
-        if (isWritten[i] === 1 && !Object.is(result[i], first[i]))
+        if (isWritten[i] === 1 && !isSame(format, result[i]!, first[i]!))
           expect.fail(`${way}, element ${i}: got ${result[i]}, not ${first[i]}: ${describeRequest(request)}`);
         const before = way.includes("in place") ? (input[i] as number) : FILLER;
         if (isWritten[i] === 0 && !Object.is(result[i], before))
