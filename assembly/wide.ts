@@ -25,7 +25,7 @@ const TOTALS_01: usize = MAXIMA + 64;
 const TOTALS_23: usize = TOTALS_01 + 64;
 const WIDE_SLOT_BYTES: usize = TOTALS_23 + 64;
 
-/** Four vectors: what the loops take in a step. */
+/** Four vectors: what `findMaxima` takes in a step. */
 const BLOCK_BYTES: usize = 64;
 
 const BATCH_ROWS: i32 = 8;
@@ -262,7 +262,7 @@ function markNaN(src: usize, cols: i32, lane: usize): void {
 /** Between passes 2 and 3: what the terms are to be multiplied by, or the logarithms. */
 export function findWideResults(operation: i32, slot: usize, count: i32, cols: i32, sums: usize): void {
   for (let two: usize = 0; two < 32; two += 16) v128.store(slot + two, totalOf(slot + 2 * two), SUMS);
-  findResults(operation, slot, count, max(cols, ONE_SUM_COLS + 1), sums); // in float64, however short the row (only the bench has short ones)
+  findResults(operation, slot, count, max(cols, ONE_SUM_COLS + 1), sums); // in float64, however short the row
 }
 
 /** The sums of two rows that follow each other in the slot: all four lanes of each. */

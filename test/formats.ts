@@ -78,10 +78,10 @@ export function numbersOf(array: Elements, dtype?: "float16" | "bfloat16"): Floa
   return Float64Array.from({ length: array.length }, (_, i) => (isBits ? decoded(dtype!, array[i]!) : array[i]!));
 }
 
-/** Whether two elements of arrays of one format are the same: to the bit, but of a NaN, only that it is one. */
+/** Whether two elements, or their bits in a shorter format, are the same; of NaNs, any is as good as another. */
 export function isSame(format: FormatName, a: number, b: number): boolean {
-  if (Object.is(a, b) || format === "float32") return Object.is(a, b);
-  return Number.isNaN(decoded(format, a)) && Number.isNaN(decoded(format, b));
+  if (Object.is(a, b)) return true;
+  return format !== "float32" && Number.isNaN(decoded(format, a)) && Number.isNaN(decoded(format, b));
 }
 
 /** Numbers, rounded, as the bits of a format. */

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { expectToAnswer, told } from "./compare.js";
 import { onEveryBackend } from "./engines.js";
-import { bitsOf, decoded, encoded } from "./formats.js";
+import { bitsOf, decoded, encoded, isSame } from "./formats.js";
 import type { Request } from "./oracle.js";
 import { OPERATIONS, program } from "./programs.js";
 import { DISTRIBUTIONS, integer, logits, randomFrom, WITH_SEED } from "./random.js";
@@ -40,7 +40,7 @@ const Float16 = (globalThis as { Float16Array?: new (values: ArrayLike<number>) 
 function expectBits(dtype: "float16" | "bfloat16", got: Uint16Array, inputs: Float32Array): void {
   for (let i = 0; i < inputs.length; i++) {
     const want = encoded(dtype, inputs[i]!);
-    if (got[i] !== want && !(Number.isNaN(inputs[i]) && Number.isNaN(decoded(dtype, got[i]!))))
+    if (!isSame(dtype, got[i]!, want))
       expect.fail(`${dtype} of ${inputs[i]}: got bits ${got[i]!.toString(16)}, want ${want.toString(16)}`);
   }
 }
