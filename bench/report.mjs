@@ -69,8 +69,10 @@ function writeTable() {
     ...names.map((name) => `| ${titles[name]} | ${shapes.map((shape) => cell(shape, name)).join(" | ")} |`),
     ...operationLines(),
     "",
-    `${record.date.slice(0, 10)}, Node ${record.node.slice(1)}, ${record.cpu}, one thread unless said otherwise; medians of interleaved` +
-      " rounds. `npm run bench` measures it again; it says what each timing includes.",
+    `${record.date.slice(0, 10)}, Node ${record.node.slice(1)}, ${record.cpu}, one thread unless stated otherwise; medians of interleaved` +
+      " rounds. `npm run bench` repeats it, and says what each timing includes.",
+    `onnxruntime ${record.rivals["onnxruntime-node"]}, TensorFlow.js ${record.rivals["@tensorflow/tfjs-core"]} (its result read into an array, or kept` +
+      " in its memory); memory copy: the batch copied, nothing computed.",
   ];
   const text = lines.join("\n");
   const readme = existsSync(README) ? readFileSync(README, "utf8") : "";

@@ -1,5 +1,5 @@
-// The next word by a language model: log-probabilities as it gave them, and at temperatures that make it bolder or more careful. The
-// perplexity of a text comes from the same numbers.
+// The next word of a language model: its log-probabilities, at temperatures that make it bolder or more careful. The perplexity of a
+// text comes from the same numbers.
 
 import { logSoftmax, logSumExp } from "softmax-wasm";
 

@@ -1,5 +1,5 @@
-// A vocabulary of 50,000 words whose logits lie in two places, half of each row in each. They exchange two numbers a row; then each
-// makes the probabilities of its half, as if it had seen the other.
+// A vocabulary of 50,000 words whose logits lie in two places, half of each row in each. The two exchange two numbers per row; then each
+// computes the probabilities of its half, as if it had seen the other.
 
 import { mergeRowStats, rowStats, softmax, softmaxFromStats } from "softmax-wasm";
 

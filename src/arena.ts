@@ -13,8 +13,9 @@ declare global {
 }
 
 /**
- * Arrays inside the kernel's memory, where an engine uses them without copying. Of fixed size: nothing it hands out ever
- * detaches. Post a `slice()` to a worker: an array takes a copy of the arena along. Made by {@link Engine.createArena}.
+ * Hands out arrays inside the kernel's memory. Its engine uses them without copying in calls whose arrays all lie in one
+ * arena, `out` included. Its size is fixed, so nothing it hands out ever detaches. To a worker, post an array's `slice()`: the
+ * array itself takes a copy of the whole arena along. Made by {@link Engine.createArena}.
  *
  * @example
  * ```ts
@@ -51,8 +52,8 @@ export class Arena {
    * A Float32Array of `length` elements, aligned to 16 bytes. Its contents are whatever was there before.
    *
    * @throws {@link RangeError} `ERR_SOFTMAX_ARENA_FULL` where there is no room; nothing changes.
-   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid length.
-   * @throws {@link TypeError} `ERR_SOFTMAX_DETACHED` where its buffer was transferred (`js`: others cannot be).
+   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for an invalid length.
+   * @throws {@link TypeError} `ERR_SOFTMAX_DETACHED` where the arena's buffer was transferred (possible with `js` only).
    * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
    */
   alloc(length: number): NewFloat32Array {

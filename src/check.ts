@@ -101,7 +101,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   else if (out !== undefined) outFormat = formatOf(what, "out", out, dtype);
   if (gradient) gradFormat = formatOf(what, "grad", second, dtype);
   if (dtype !== undefined && !(isBits(input) || isBits(out) || isBits(second)))
-    fail("ERR_SOFTMAX_OPTION", `${what}: "dtype" says what a Uint16Array holds, and there is none`);
+    fail("ERR_SOFTMAX_OPTION", `${what}: "dtype" needs a Uint16Array`);
   let layout: Layout | undefined;
   if (shape !== undefined) {
     if (cols !== undefined) fail("ERR_SOFTMAX_OPTION", `${what}: "cols" and "shape" exclude each other`);

@@ -63,6 +63,6 @@ export function allocate<T>(what: string, bytes: number, make: () => T): T {
   try {
     return make();
   } catch (cause) {
-    fail("ERR_SOFTMAX_MEMORY", `${what}: there is no memory for ${bytes} bytes`, cause);
+    fail("ERR_SOFTMAX_MEMORY", `${what}: cannot allocate ${bytes} bytes`, cause);
   }
 }

@@ -33,13 +33,13 @@ import type {
 import type { Backend } from "./place.js";
 
 /**
- * A back end, chosen, with the memory it works in. Made by {@link createEngine}, {@link createEngineSync} or
+ * A back end with the memory it works in. Made by {@link createEngine}, {@link createEngineSync} or
  * {@link defaultEngine}. Calls are synchronous; engines are independent of each other.
  */
 export class Engine {
   /** What runs: `"relaxed"`, `"simd"` or `"js"`. */
   readonly backend: BackendName;
-  /** One sentence: why this one. */
+  /** Why this back end, in one sentence. */
   readonly reason: string;
   readonly #backend: Backend;
   #disposed = false;
@@ -103,10 +103,10 @@ export class Engine {
   }
 
   /**
-   * Memory in which arrays need no copying. `byteLength`: 16 to 2³² − 5·2²⁰ bytes, all of them reserved now, none later;
-   * 4 MiB more for the kernel, which are touched only as far as needed.
+   * Memory in which arrays need no copying, if all of a call's lie in it. `byteLength`: 16 to 2³² − 5·2²⁰ bytes, all
+   * reserved now, none later; and 4 MiB more for the kernel, touched only as far as needed.
    *
-   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for no valid size.
+   * @throws {@link TypeError} `ERR_SOFTMAX_TYPE`, {@link RangeError} `ERR_SOFTMAX_VALUE` for an invalid size.
    * @throws {@link RangeError} `ERR_SOFTMAX_MEMORY` where that much cannot be had.
    * @throws {@link Error} `ERR_SOFTMAX_DISPOSED` after `dispose`.
    */

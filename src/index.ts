@@ -50,8 +50,8 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 }
 
 /**
- * Makes an engine at once. Compiling its few kilobytes takes about a millisecond; browsers before 2023 refuse to do more
- * than 4 KB on the main thread, where `"auto"` then falls back and {@link createEngine} does not.
+ * Makes an engine synchronously. Compiling its few kilobytes takes about a millisecond. Browsers from before 2023 refuse to
+ * compile more than 4 KB on the main thread: there, `"auto"` falls back to `js`, where {@link createEngine} would not.
  *
  * @throws As {@link createEngine} rejects.
  * @example
@@ -65,7 +65,7 @@ export function createEngineSync(options?: EngineOptions): Engine {
 
 let shared: Engine | undefined;
 
-/** The engine behind the functions of this module, made at the first call. Once disposed of, another one is made. */
+/** The engine behind the functions of this module, made at the first call, and anew once it was disposed of. */
 export function defaultEngine(): Engine {
   if (shared === undefined || shared.disposed) shared = createEngineSync();
   return shared;
@@ -79,8 +79,8 @@ export function defaultEngine(): Engine {
  * is one of only −∞; beside finite logits, −∞ gives exactly 0. k equal logits give exactly `Math.fround(1 / k)`.
  *
  * Accuracy: at most 4 ULP from the true value for every finite input at every length (proved: 3.86; `js`: 1); the largest error of two
- * billion random outputs is 2.97. Terms below 2⁻¹²⁶ of the largest are 0, those up to 2⁻¹²⁵ may be. A row's bits do not depend on what is
- * beside it, nor on where it lies.
+ * billion random outputs is 2.97. Terms below 2⁻¹²⁶ of the largest are 0, those between that and 2⁻¹²⁵
+ * may be. A row's bits depend neither on the rest of the batch nor on the row's position, but on whether it lies along the last axis.
  *
  * @param input Logits: a Float32Array, or half precision; of any realm, also on a SharedArrayBuffer (then copied first).
  * @param options Layout (`cols`, or `shape` and `axis`), what to do to the logits first, and `out`.
@@ -100,10 +100,10 @@ export function softmax<Out extends Elements = NewFloat32Array>(
 }
 
 /**
- * Logarithms of probabilities, of each row of a batch: `y_i = x_i − max − log Σ_j exp(x_j − max)`, never by way of the
+ * Log-probabilities of each row of a batch: `y_i = x_i − max − log Σ_j exp(x_j − max)`, computed without the
  * probabilities, and so without loss: of [16.9, 0], the first is −4.5753e−8. (The same equation, in logarithms.)
  *
- * As {@link softmax} in everything else; beside finite logits, −∞ gives −∞. Accuracy: at most 3 ULP (`js`: 1).
+ * Everything else is as in {@link softmax}, except that −∞ beside finite logits gives −∞. Accuracy: at most 3 ULP (`js`: 1).
  *
  * @param input Logits.
  * @param options Layout, what to do to the logits first, and `out`.
@@ -125,7 +125,7 @@ export function logSoftmax<Out extends Elements = NewFloat32Array>(
  * `log Σ_j exp(x_j)` of each row: one value a row, the rows in the order of the shape without the axis.
  *
  * −∞ for a row of nothing but −∞, or of no elements; +∞ where there is one; NaN where there is a NaN. Accuracy: 3 ULP or an
- * absolute error of 2⁻²², whichever is larger (where the maximum is negative, it and the logarithm may cancel).
+ * absolute error of 2⁻²² (`js`: 1, 2⁻²⁸), whichever is larger: a negative maximum and the logarithm may cancel.
  *
  * @param input Logits.
  * @param options Layout, what to do to the logits first, and `out`: one element for each row.
@@ -146,7 +146,7 @@ export function logSumExp<Out extends Elements = NewFloat32Array>(
 /**
  * The maximum of each row, and `Σ_j exp(x_j − max)`: all that softmax needs to know of the rest of a row. For rows that are
  * spread over tiles, files, processes or machines: {@link mergeRowStats} puts parts together, {@link softmaxFromStats}
- * makes probabilities of them.
+ * makes probabilities from the whole.
  *
  * @param input Logits, of whole rows or of a part of each.
  * @param options Layout, what to do to the logits first, and `out`.
@@ -168,11 +168,11 @@ export function rowStats<Out extends RowStats = NewRowStats>(
 /**
  * Probabilities of a part of each row, given the statistics of the whole: `y_i = exp(x_i − max) / sum`.
  *
- * Accuracy: 4 ULP from the result of the uncut row, in however many pieces it was cut. `max` must not be smaller than a
- * logit of the part; with statistics of other rows, the result means nothing.
+ * Accuracy: 4 ULP from the result of the uncut row, however many pieces it was cut into. `max` must not be smaller than any
+ * logit of the part; with the statistics of other rows, the result is meaningless.
  *
  * @param input Logits.
- * @param stats Of each row, as {@link rowStats} and {@link mergeRowStats} give them.
+ * @param stats Statistics of each row, as {@link rowStats} and {@link mergeRowStats} give them.
  * @param options As those of softmax.
  * @returns `out`, or a new Float32Array.
  * @throws As {@link softmax}.
@@ -216,7 +216,8 @@ export function softmaxBackward<Out extends Elements = NewFloat32Array>(
 
 /**
  * The gradient of the logits, from that of the log-probabilities: `dx_i = g_i − exp(l_i)·Σ_j g_j`, in doubles, rounded once.
- * After a logSoftmax with a `temperature`, divide the result by that. Where it dropped elements, `grad` must be 0: all of it counts.
+ * After a logSoftmax with a `temperature`, divide the result by that. Where it dropped elements, `grad` must be 0,
+ * since all of `grad` counts.
  *
  * @param logProbs What logSoftmax returned.
  * @param grad The gradient with respect to it, in the same layout.

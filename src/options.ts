@@ -7,13 +7,13 @@ export type BackendName = "relaxed" | "simd" | "js";
 export interface EngineOptions {
   /** Which back end; one asked for by name either runs or is an error. Default `"auto"`: the fastest that runs here. */
   readonly backend?: "auto" | BackendName | undefined;
-  /** Only results whose every bit is the same on all machines: `simd`, or an error where that cannot run. */
+  /** The same bits on every machine: `simd`, or an error where that cannot run. */
   readonly deterministic?: boolean | undefined;
-  /** A ready `WebAssembly.Module` of one of our binaries, where compiling is not allowed (Cloudflare Workers). */
+  /** `softmax-wasm/simd.wasm` or `relaxed.wasm` as a ready `WebAssembly.Module`, where compiling is forbidden (Cloudflare Workers). */
   readonly module?: object | undefined;
   /**
-   * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which all but 2²⁰ is only
-   * touched for longer rows, or many side by side.
+   * Memory through which arrays outside of arenas are streamed, in bytes: 4096 to 2³⁰. Default 2²³, of which ordinary calls touch
+   * at most 2²¹; longer rows, or many side by side, may touch all of it.
    */
   readonly scratchBytes?: number | undefined;
 }
@@ -75,7 +75,7 @@ export interface LayoutOptions {
   readonly axis?: number | undefined;
   /**
    * Elements from the start of a row of the input to the start of the next, for rows along the last axis: default `cols`, and not
-   * less. What lies between rows is not read. After the last row, it may be missing.
+   * less. What lies between rows is not read, and may be missing after the last one.
    */
   readonly rowStride?: number | undefined;
   /** What the bits of a Uint16Array mean. */
@@ -83,18 +83,19 @@ export interface LayoutOptions {
 }
 
 /**
- * What happens to the logits first: `logit ← Math.fround(logit / temperature + bias)`, rounded once. Rows are counted in the
- * order of a result that has one value a row: by the shape without the axis.
+ * What happens to the logits first: `logit ← Math.fround(logit / temperature + bias)`, rounded once. Where an option has one
+ * value per row, rows are in the order of the shape without the axis.
  */
 export interface LogitOptions {
   /**
    * What logits are divided by: a number, or one for each row; finite, not negative. 0 gives 1 for the first maximum, after `bias`,
-   * and 0 for all others (only softmax and logSoftmax have such a limit; the others refuse it). A logit that overflows counts as ±∞.
+   * and 0 for all others (logSoftmax: 0 and −∞); the other operations have no such limit and refuse it. A logit that overflows
+   * counts as ±∞.
    */
   readonly temperature?: number | Float32Array | undefined;
-  /** Added to the logits: rows × cols elements (none for what lies between rows), or one row for all. */
+  /** Added to the logits: rows × cols elements (packed: none for what lies between rows), or one row, used for all. */
   readonly bias?: Float32Array | undefined;
-  /** 0 drops an element: rows × cols (none for what lies between rows), or one row for all. */
+  /** 0 drops an element. As many elements as a `bias`. */
   readonly mask?: Uint8Array | undefined;
   /** How many elements of each row count, from its first: one number for each row, 0 to the length of a row. */
   readonly lengths?: Uint32Array | Int32Array | undefined;
@@ -115,7 +116,7 @@ export interface SoftmaxOptions<Out extends Elements = Float32Array>
   extends LayoutOptions,
     LogitOptions,
     ResultOptions<Out> {
-  /** A row of which nothing is kept but −∞: `"nan"` (default), or `"zero"`: 0 throughout (logSoftmax: −∞). */
+  /** What becomes of a row in which no element is kept, or only −∞: `"nan"` (default), or `"zero"`, 0 throughout (logSoftmax: −∞). */
   readonly empty?: "nan" | "zero" | undefined;
 }
 
@@ -134,10 +135,10 @@ export interface RowStatsOptions<Out extends RowStats = RowStats> extends Layout
 /** Options of softmaxBackward and logSoftmaxBackward. */
 export interface BackwardOptions<Out extends Elements = Float32Array> extends LayoutOptions, ResultOptions<Out> {}
 
-/** What is known of rows, or of parts of them: log Σ exp(x) is `max + Math.log(sum)`. */
+/** Statistics of rows, or of parts of them: log Σ exp(x) is `max + Math.log(sum)`. */
 export interface RowStats {
   /** The largest logit of each row (never −0); −∞ for none. */
   readonly max: Float32Array;
-  /** Σ exp(x − max) of each row: from 1 to as many as it has elements, or 0 for none. NaN where there is a NaN; 1 where there is +∞. */
+  /** Σ exp(x − max) of each row: from 1 to the number of its elements, or 0 for none. NaN where there is a NaN; 1 where there is +∞. */
   readonly sum: Float64Array;
 }

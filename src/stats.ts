@@ -5,8 +5,8 @@ import { allocated, allocatedDoubles } from "./copies.js";
 import type { NewRowStats, RowStats } from "./options.js";
 
 /**
- * The statistics of rows that were cut in two, from those of the two parts: `max` is the larger, and the sums are
- * brought to it. Commutative to the bit; associative but for the rounding of float64. `{ max: −∞, sum: 0 }` changes nothing.
+ * The statistics of rows that were cut in two, from those of the two parts: `max` is the larger one, and both sums are
+ * rescaled to it and added. Commutative to the bit; associative except for float64 rounding. `{ max: −∞, sum: 0 }` changes nothing.
  *
  * The formula is that of partial softmax (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
  *

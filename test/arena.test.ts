@@ -105,7 +105,7 @@ onEveryBackend("arenas", (engine, name) => {
     try {
       const Memory = NoMemory as unknown as typeof WebAssembly.Memory;
       Object.assign(globalThis, { Float32Array: NoMemory, WebAssembly: { ...WebAssembly, Memory } });
-      const error = refused(() => engine.createArena(4096), memory("createArena: there is no memory for 4096 bytes"));
+      const error = refused(() => engine.createArena(4096), memory("createArena: cannot allocate 4096 bytes"));
       expect(error.cause).toBeInstanceOf(RangeError);
     } finally {
       Object.assign(globalThis, before);

@@ -333,7 +333,7 @@ onEveryBackend("bad options of every operation", (engine) => {
       for (const dtype of ["float32", "Float16", "", "bf16"])
         refusedWith(what, { dtype }, value(`${expected} ${JSON.stringify(dtype)}`));
       for (const dtype of [16, null, ["float16"], Uint16Array]) refusedWith(what, { dtype }, type(expected));
-      const none = option(`${what}: "dtype" says what a Uint16Array holds, and there is none`);
+      const none = option(`${what}: "dtype" needs a Uint16Array`);
       for (const dtype of ["float16", "bfloat16"]) refusedWith(what, { dtype }, none);
 
       const { Float16Array } = globalThis as unknown as { Float16Array?: new (length: number) => unknown };
@@ -637,9 +637,9 @@ onEveryBackend("bad options of every operation", (engine) => {
     try {
       globalThis.Float32Array = NoMemory as unknown as typeof Float32Array;
       if (engine.backend === "js")
-        refused(() => engine.logSoftmax(input, { out }), memory("logSoftmax: there is no memory for 48 bytes"));
+        refused(() => engine.logSoftmax(input, { out }), memory("logSoftmax: cannot allocate 48 bytes"));
       else engine.logSoftmax(input, { out });
-      refused(() => engine.rowStats(input), memory("rowStats: there is no memory for 4 bytes"));
+      refused(() => engine.rowStats(input), memory("rowStats: cannot allocate 4 bytes"));
     } finally {
       globalThis.Float32Array = Real;
     }
@@ -655,7 +655,7 @@ onEveryBackend("bad options of every operation", (engine) => {
       globalThis.Float64Array = NoMemory as unknown as typeof Float64Array;
       if (engine.backend === "js")
         for (const options of [{ out }, { out, temperature: 2 }])
-          refused(() => engine.softmax(input, options), memory("softmax: there is no memory for 560000 bytes"));
+          refused(() => engine.softmax(input, options), memory("softmax: cannot allocate 560000 bytes"));
       else engine.softmax(input, { out });
     } finally {
       globalThis.Float64Array = Real;

@@ -262,7 +262,7 @@ onEveryBackend("bad inputs", (engine) => {
     const input = new Float32Array(2 ** 16);
     try {
       globalThis.Float32Array = NoMemory as unknown as typeof Float32Array;
-      refused(() => run(input), memory("softmax: there is no memory for 262144 bytes"));
+      refused(() => run(input), memory("softmax: cannot allocate 262144 bytes"));
     } finally {
       globalThis.Float32Array = Real;
     }

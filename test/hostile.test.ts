@@ -163,7 +163,7 @@ onEveryBackend("hostile arguments", (engine, name) => {
       const options = { shape, axis };
       const args = { input: nothing, second: isGradient(what) ? nothing : statsOfRows(0), options };
       if (isValue(what))
-        refused(() => call(engine, what, args), memory(`${what}: there is no memory for ${4 * rows} bytes`));
+        refused(() => call(engine, what, args), memory(`${what}: cannot allocate ${4 * rows} bytes`));
       else if (what === "softmaxFromStats")
         expect(() => call(engine, what, args)).toThrow(`"stats.max" expected length ${rows}, got 0`);
       else {
@@ -370,7 +370,7 @@ onEveryBackend("hostile arguments", (engine, name) => {
           expectSame(call(engine, what, { input: array, second, options: { cols, ...strides } }), expected);
         }
     const wide = () => engine.softmax(waves(12), { cols: 4, outRowStride: 2 ** 53 - 1 });
-    refused(wide, memory("softmax: there is no memory for "));
+    refused(wide, memory("softmax: cannot allocate "));
   });
 });
 
@@ -432,7 +432,7 @@ describe("statistics and engines", () => {
         () => {
           throw error;
         },
-        memory(`mergeRowStats: there is no memory for ${bytes} bytes`),
+        memory(`mergeRowStats: cannot allocate ${bytes} bytes`),
       );
     }
   });

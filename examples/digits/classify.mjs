@@ -27,13 +27,14 @@ function summary() {
   return paragraph(
     "digits",
     `${digits.length} handwritten digits, held out from training, in one batch: ` +
-      `${right} read right, ${percent(right / digits.length)}; mean confidence ${percent(confidence)}`,
+      `${right} read correctly (${percent(right / digits.length)}); mean confidence ${percent(confidence)}`,
   );
 }
 
 function engine() {
   const { backend, reason } = defaultEngine();
-  return paragraph("back end", `${backend}, because ${reason}`);
+  const hint = reason.includes("simd opcode not available") ? " (Node 22 and later can run it)" : "";
+  return paragraph("back end", `${backend}, because ${reason}${hint}`);
 }
 
 /** The surest right answer, the least sure, and the surest wrong one. */
@@ -45,7 +46,7 @@ function pictures() {
 }
 
 function column(title, { index, label, row, answer }) {
-  const heading = [bold(title.padEnd(WIDTH)), `label ${label}, read as ${answer}`.padEnd(WIDTH)];
+  const heading = [bold(title.padEnd(WIDTH)), `▸ label ${label}, read as ${answer}`.padEnd(WIDTH)];
   return [...heading, ...drawn(pixels, index), ...bars(row, answer, label)];
 }
 
@@ -57,7 +58,7 @@ function overflow() {
   const naive = exponentials.map((exponential) => exponential / sum);
   const ours = Array.from(softmax(Float32Array.from(large), { cols: large.length }), (value) => value.toFixed(4));
   return [
-    paragraph("overflow", "logits 705 to 714, by exp(x) / Σ exp(x) in doubles, and by softmax:"),
+    paragraph("overflow", "logits 705 to 714: exp(x) / Σ exp(x) overflows, even in doubles:"),
     `formula ${listed(naive)}`,
     `softmax ${listed(ours)}`,
   ].join("\n");
@@ -74,8 +75,8 @@ function speed() {
   const { ours, plain, difference, rounds } = compare(million);
   const perMillion = (milliseconds) => ((milliseconds * 1e6) / million.length).toFixed(2);
   const lines = [
-    `${perMillion(ours)} ms per million logits; plain JavaScript loop ${perMillion(plain)} ms (${(plain / ours).toFixed(1)} ×)`,
-    `Medians of ${rounds} rounds by turns, on these logits repeated, ten a row. All copying counts; allocation does not.`,
+    `${perMillion(ours)} ms per million logits; plain loop ${perMillion(plain)} ms, ${(plain / ours).toFixed(1)} times as long`,
+    `Medians of ${rounds} alternating rounds on these logits, repeated, in rows of ten. Includes all copying, but no allocation.`,
   ];
   if (!(difference <= 1e-6)) lines.push(`But they disagree, by up to ${difference.toExponential(1)}`);
   return lines.map((line, i) => paragraph(i === 0 ? "speed" : "", line)).join("\n");
