@@ -1,4 +1,4 @@
-// exp of four lanes at a time, times a power of two; the arithmetic that narrow.ts and wide.ts are made of.
+// exp of four lanes at a time, times a power of two; the arithmetic that lanes.ts, wide.ts and alone.ts are made of.
 //
 //   exp(x)·2^−N  =  2^(n−N) · e^t      n = round(x·log2 e),  t = x − n·ln2,  |t| ≤ ln2/2
 //
@@ -45,7 +45,7 @@ export function lowered(v: v128, down: v128): v128 {
 }
 
 /**
- * The same bits by integers, which take no longer where results are subnormal: from `least` on, the exponent becomes less by `height`; below, the
+ * The same bits, of what is finite, by integers, which take no longer where results are subnormal: from `least` on, the exponent becomes less by `height`; below, the
  * addition rounds to the unit that subnormal results have. Of the two, the right one is never the smaller.
  */
 // @ts-ignore: decorator
@@ -94,7 +94,6 @@ export function oneLess(a: v128, upper: v128, one: v128, upperBits: v128): v128 
 // The constants are mutable globals, read once per call into locals. As literals, V8 13 and later would rebuild them inside
 // the loops, which then take twice as long; and what is not exported, the compiler makes a literal. Afterwards strip.mjs takes the
 // exports away. Scalars, because a vector takes twice the bytes; written out, or a start function would have to compute them.
-// prettier-ignore
 export let LOG2E: f32 = 1.4426950216293335;          // 0x1.715476p+0    log2 e
 export let LN2_UPPER: f32 = -0.693145751953125;      // -0x1.62e400p-1   −ln2, upper 15 bits: n times this is exact for |n| < 512
 export let LN2_LOWER: f32 = -1.428606765330187e-06;  // -0x1.7f7d1cp-20  −ln2, the rest

@@ -12,7 +12,6 @@ import { AS_IT_IS, BATCH_ROWS, PIECE, findNeighbours, findStarts, gather, scatte
 import { loadTail, storeTail } from "./tail";
 
 // Globals, for the reason that exp.ts gives: with literals, logSoftmaxBackward takes half as long again.
-// prettier-ignore
 export let LOWEST_64: f64 = -700;
 export let LOG2E_64: f64 = 1.4426950408889634;
 export let MAGIC_64: f64 = 6755399441056767; // 1.5·2^52 + 1023: leaves n + 1023 in the low bits, which become the exponent of 2^n
@@ -130,7 +129,7 @@ function takeTails(out: usize, grad: usize, bytes: usize, slot: usize): void {
 }
 
 /** Adds to the row's sum. In pieces: of a multiple of 4 columns, but for the last. */
-export function sumGradient(operation: i32, out: usize, grad: usize, length: i32, slot: usize): void {
+function sumGradient(operation: i32, out: usize, grad: usize, length: i32, slot: usize): void {
   const whole = <usize>(length & ~3) << 2, left = <usize>(length & 3) << 2;
   addUp(operation, out, grad, out + whole, slot);
   if (left == 0) return;
@@ -138,7 +137,7 @@ export function sumGradient(operation: i32, out: usize, grad: usize, length: i32
   addUp(operation, slot + OUT_TAIL, slot + GRAD_TAIL, slot + OUT_TAIL + 16, slot);
 }
 
-export function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, length: i32, slot: usize): void {
+function finishGradient(operation: i32, out: usize, grad: usize, dst: usize, length: i32, slot: usize): void {
   const both = f64x2.add(v128.load(slot, SUMS), v128.load(slot, SUMS + 16));
   const sum = f64x2.add(both, v128.shuffle<f64>(both, both, 1, 0));
   const whole = <usize>(length & ~3) << 2, left = <usize>(length & 3) << 2;
@@ -162,15 +161,18 @@ export function gradientColumns(
   }
 }
 
-/** A piece of at most 32 rows side by side: adds to their sums. */
-export function sumGradientColumns(operation: i32, out: usize, grad: usize, count: i32, length: i32, stride: usize, work: usize): void {
-  findNeighbours(count, work);
-  passInLanes(false, operation, out, grad, 0, count, length, stride, work);
+/** A piece of a row: adds to its sum, or, given that, `finishes`. */
+export function gradientPiece(finishes: bool, operation: i32, out: usize, grad: usize, dst: usize, length: i32, slot: usize): void {
+  if (finishes) finishGradient(operation, out, grad, dst, length, slot);
+  else sumGradient(operation, out, grad, length, slot);
 }
 
-export function finishGradientColumns(operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize): void {
+/** The same of at most 32 rows side by side. */
+export function gradientColumnsPiece(
+  finishes: bool, operation: i32, out: usize, grad: usize, dst: usize, count: i32, length: i32, stride: usize, work: usize,
+): void {
   findNeighbours(count, work);
-  passInLanes(true, operation, out, grad, dst, count, length, stride, work);
+  passInLanes(finishes, operation, out, grad, dst, count, length, stride, work);
 }
 
 // In the work area: slots, a piece of what came out, and one of its gradient.

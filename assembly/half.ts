@@ -1,10 +1,9 @@
 // float16 and bfloat16 ↔ float32, four at a time. Counts are rounded up to a multiple of four: there must be room for that.
 
 /** As in src/operation.ts; anything else is float16. */
-export const BFLOAT16: i32 = 2;
+const BFLOAT16: i32 = 2;
 
 // Globals, for the reason that exp.ts gives: with literals, float16 takes twice as long.
-// prettier-ignore
 export let SIGN_16: i32 = 0x8000;
 export let MAGNITUDE_16: i32 = 0x7fff;
 export let INFINITY_16: i32 = 0x7c00;

@@ -11,9 +11,7 @@ import { wide } from "./wide";
 export { change } from "./change";
 export { findColumnMaxima, finishColumns, sumColumns } from "./columns";
 export { fuses } from "./exp";
-export {
-  finishGradient, finishGradientColumns, gradientColumns, gradientRows, sumGradient, sumGradientColumns,
-} from "./gradient";
+export { gradientColumns, gradientColumnsPiece, gradientPiece, gradientRows } from "./gradient";
 export { round, widen } from "./half";
 export { begin, findResults, findShifts } from "./lanes";
 export { storeValues } from "./slot";
@@ -33,13 +31,13 @@ export { A11, A3, A5, A7, A9, E2, E3, E4, E5, E6, E7, E8, LIFT_SCALE, LN2_64, ON
 export { CLOSE, LEAST_COUNT, START } from "./sum";
 
 /** Counts changes of this interface; src/wasm.ts refuses any other. */
-export const VERSION: i32 = 7;
+export const VERSION: i32 = 8;
 
 /** Which of the two binaries this is. */
 export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 /** The longest row that goes four to a group (bench: `npm run bench -- --only crossover`). */
-export const NARROW_COLS: i32 = 112;
+const NARROW_COLS: i32 = 112;
 
 /** What `work` must hold, in bytes: what rows side by side need, two hundred times as much as any other function. */
 export const WORK_BYTES: i32 = COLUMNS_WORK_BYTES;

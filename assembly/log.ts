@@ -10,7 +10,6 @@ import { exponentOf, mulAdd64 } from "./exp";
 export const LIFT: f32 = 64;
 
 // Globals, for the reason that exp.ts gives: with literals, this takes half as long again; as scalars, 3 to 6 % longer at 2 to 10 columns.
-// prettier-ignore
 export let LN2_64: v128 = f64x2(0.6931471805599453, 0.6931471805599453);
 export let LIFT_SCALE: v128 = f64x2(18446744073709551616.0, 18446744073709551616.0); // 2^LIFT
 export let ROOT_HALF: v128 = i64x2(0x3fe6a09e667f3bcd, 0x3fe6a09e667f3bcd);          // the bits of √½

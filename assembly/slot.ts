@@ -29,7 +29,7 @@ export const COUNT: usize = 112;
 /** What terms are multiplied by, in two parts; or log Σ exp(x − max), two float64 pairs. */
 export const UPPER: usize = 128;
 export const LOWER: usize = 144;
-export const LOGS: usize = 128;
+const LOGS: usize = 128;
 /** The same logarithm in float32. */
 export const LOG: usize = 160;
 /** Where each row begins (uint32), if they do not lie along the last axis: columns.ts. */
@@ -96,7 +96,7 @@ export function takeSum(slot: usize, lane: i32, sum: f64): void {
   const at = slot + (<usize>lane << 2);
   let relative = load<f32>(at, MAX) == Infinity ? NaN : sum * load<f32>(at, LARGEST);
   if (relative < Infinity) relative = min(relative, <f64>f32.MAX_VALUE);
-  store<f64>(slot + (<usize>lane << 3), relative * 4294967296, SUMS);
+  store<f64>(slot + (<usize>lane << 3), relative * 4294967296, SUMS); // 2^HEIGHT
 }
 
 /**

@@ -14,9 +14,9 @@ export function checkCount(what: string, name: string, value: unknown, least: nu
   return value + 0; // −0 counts as 0
 }
 
-export function checkOptions(what: string, options: unknown): asserts options is object {
-  if (typeof options !== "object" || options === null || isArray(options) !== false || kindOf(options) !== undefined)
-    unexpected(what, "options", "an object", options);
+export function checkRecord(what: string, name: string, value: unknown, expected: string): asserts value is object {
+  if (typeof value !== "object" || value === null || isArray(value) !== false || kindOf(value) !== undefined)
+    unexpected(what, name, expected, value);
 }
 
 export function unknownOption(what: string, name: string): never {

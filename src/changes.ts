@@ -33,7 +33,6 @@ export interface Source {
   readonly cols: number;
   readonly inner: number;
   readonly rowStride: number;
-  readonly changes: Changes | undefined;
 }
 
 /** Where element `col` of row `row` is among those of the batch, rows being `stride` apart if they lie along the last axis. */
@@ -165,13 +164,20 @@ export function fillTables(
     const row = first + i;
     tables.starts[i] = firstKept(changes, row, cols);
     tables.ends[i] = endKept(changes, row, cols, inner);
-    if (temperatureOf(changes, row) === 0) freeze(source, row, i, tables, spare!);
+    if (temperatureOf(changes, row) === 0) freeze(source, changes, row, i, tables, spare!);
   }
 }
 
-function freeze(source: Source, row: number, i: number, { starts, ends }: Tables, logits: Float32Array): void {
+function freeze(
+  source: Source,
+  changes: Changes,
+  row: number,
+  i: number,
+  { starts, ends }: Tables,
+  logits: Float32Array,
+): void {
   readRows(source, source.input, source.inputFormat, row, 1, logits, 0);
-  changeLogits(source, source.changes!, row, 1, logits, 0);
+  changeLogits(source, changes, row, 1, logits, 0);
   const first = firstMaximum(logits, 0, source.cols);
   if (first < 0) return;
   starts[i] = first;

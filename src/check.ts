@@ -1,12 +1,12 @@
 // Every error an argument can cause is raised here, before anything the caller can see is written. Options are read once,
-// own properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
+// own, enumerable properties only; the arrays are measured after the last of the caller's code (a getter, say) has run.
 
 import {
   attachedLength,
   checkCount,
   checkKind,
   checkLength,
-  checkOptions,
+  checkRecord,
   checkWord,
   LARGEST_COUNT,
   unknownOption,
@@ -15,7 +15,7 @@ import { type Call, call, NO_ELEMENTS, NO_STATS } from "./call.js";
 import type { Changes } from "./changes.js";
 import { allocated, allocatedDoubles, keptArray, overlap } from "./copies.js";
 import { fail, unexpected } from "./errors.js";
-import { bitsOfFloat16, bufferOf, hasOwn, isArray, kindOf } from "./intrinsics.js";
+import { bitsOfFloat16, bufferOf, hasOwn, kindOf } from "./intrinsics.js";
 import { checkExtent, type Layout, readShape, readStride } from "./layout.js";
 import {
   BFLOAT16,
@@ -46,7 +46,8 @@ import type {
 const LOGIT_OPTIONS = 1;
 const OUT_STRIDE = 2;
 const EMPTY = 4;
-const TAKES: readonly number[] = [7, 7, LOGIT_OPTIONS, LOGIT_OPTIONS, 7, OUT_STRIDE, OUT_STRIDE];
+const ALL = LOGIT_OPTIONS | OUT_STRIDE | EMPTY;
+const TAKES: readonly number[] = [ALL, ALL, LOGIT_OPTIONS, LOGIT_OPTIONS, ALL, OUT_STRIDE, OUT_STRIDE];
 
 /** `second` is the known statistics, or the gradient of the result. */
 export function checkCall(what: string, operation: Operation, input: unknown, options: unknown, second: unknown): Call {
@@ -64,7 +65,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
   let empty: unknown;
   let out: unknown;
   if (options !== undefined) {
-    checkOptions(what, options);
+    checkRecord(what, "options", options, "an object");
     const takes = TAKES[operation]!;
     const given = options as { [name in keyof (SoftmaxOptions & LogSumExpOptions)]: unknown };
     for (const name in given) {
@@ -167,7 +168,7 @@ export function checkCall(what: string, operation: Operation, input: unknown, op
           causal,
         );
 
-  // Nothing is wrong. What follows allocates.
+  // Nothing is wrong.
   let to: Stored = NO_ELEMENTS;
   let stats = NO_STATS;
   if (operation === ROW_STATS)
@@ -223,8 +224,7 @@ function bitsOf(array: Elements, format: Format): Stored {
 }
 
 function statsOf(what: string, name: string, value: unknown): { max: unknown; sum: unknown } {
-  if (typeof value !== "object" || value === null || isArray(value) === undefined || kindOf(value) !== undefined)
-    unexpected(what, name, "{ max, sum }", value);
+  checkRecord(what, name, value, "{ max, sum }");
   const { max, sum } = value as { max: unknown; sum: unknown };
   checkKind(what, `${name}.max`, max, "Float32Array");
   checkKind(what, `${name}.sum`, sum, "Float64Array");
@@ -245,10 +245,8 @@ function checkChanges(
   // What other threads can write to is copied before it is checked.
   if (kindOf(temperature) === "Float32Array") temperature = keptArray(what, temperature as Float32Array, []);
   if (temperature !== undefined) checkTemperature(what, operation, temperature, rows);
-  if (bias !== undefined) checkKind(what, "bias", bias, "Float32Array");
-  if (mask !== undefined) checkKind(what, "mask", mask, "Uint8Array");
-  const biasIsFull = bias !== undefined && isFull(what, "bias", bias as Float32Array, rows, cols);
-  const maskIsFull = mask !== undefined && isFull(what, "mask", mask as Uint8Array, rows, cols);
+  const biasIsFull = isFull(what, "bias", bias, "Float32Array", rows, cols);
+  const maskIsFull = isFull(what, "mask", mask, "Uint8Array", rows, cols);
   if (lengths !== undefined) {
     checkKind(what, "lengths", lengths, "Uint32Array", "Int32Array");
     lengths = keptArray(what, lengths as Uint32Array, []);
@@ -294,9 +292,11 @@ function checkTemperature(what: string, operation: Operation, temperature: unkno
   for (let row = 0; row < rows; row++) check((temperature as Float32Array)[row]!, row);
 }
 
-/** Whether an array has an element for each of the input's, rather than for each of a row. */
-function isFull(what: string, name: string, array: ArrayBufferView, rows: number, cols: number): boolean {
-  const length = attachedLength(what, name, array);
+/** Checks a bias or mask, if there is one: whether it has an element for each of the input's, rather than for each of a row. */
+function isFull(what: string, name: string, array: unknown, kind: string, rows: number, cols: number): boolean {
+  if (array === undefined) return false;
+  checkKind(what, name, array, kind);
+  const length = attachedLength(what, name, array as ArrayBufferView);
   if (length === rows * cols) return true;
   if (length !== cols)
     unexpected(what, name, `length ${rows * cols}, or ${cols} for all rows`, length, "ERR_SOFTMAX_LENGTH");
@@ -331,7 +331,7 @@ export function checkEngineOptions(what: string, options: unknown): EngineSetup 
   let module: unknown;
   let scratchBytes: unknown;
   if (options !== undefined) {
-    checkOptions(what, options);
+    checkRecord(what, "options", options, "an object");
     const given = options as { [name in keyof EngineOptions]: unknown };
     for (const name in given) {
       if (!hasOwn(given, name)) continue;

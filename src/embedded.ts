@@ -12,8 +12,9 @@ let both: Uint8Array | undefined;
 /** The bytes of build/`name`.wasm. */
 export function bytesOf(name: WasmName): Uint8Array {
   if (both === undefined) {
-    both = new Uint8Array(bytes);
-    inflate(atob(compressed), both);
+    const inflated = new Uint8Array(bytes);
+    inflate(atob(compressed), inflated);
+    both = inflated; // not before: a call near the end of the stack may have failed
   }
   return name === "simd" ? both.subarray(0, relaxedStart) : both.subarray(relaxedStart);
 }

@@ -136,20 +136,15 @@ export class Engine {
     try {
       this.#alive(what); // after the last of the caller's code: a getter may have disposed of the engine
       if (call.cols > 0 && call.rows > 0) this.#backend.run(call);
-      else if (isValue(operation)) writeEmptySums(call); // of the others, a shape may have 2^52, with nothing to write
+      else if (isValue(operation)) writeEmptySums(call); // of the others, a shape may have 2^52 rows, with nothing to write
       return call.result;
     } catch (cause) {
-      this.#recover(what, cause);
+      if (isOurs(cause)) throw cause;
+      this.#backend.clear(); // the next call gets a fresh scratch and kernel, whatever happened to these
+      fail("ERR_SOFTMAX_FAULT", `${what}: the kernel failed; "out" may be partly written`, cause);
     } finally {
       forget();
     }
-  }
-
-  /** After anything but an error of ours: a fresh scratch and kernel for the next call, whatever happened to these. */
-  #recover(what: string, cause: unknown): never {
-    if (isOurs(cause)) throw cause;
-    this.#backend.clear();
-    fail("ERR_SOFTMAX_FAULT", `${what}: the kernel failed; "out" may be partly written`, cause);
   }
 
   #alive(what: string): void {

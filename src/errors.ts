@@ -45,9 +45,7 @@ export function unexpected(
 
 /** Whether it is an error of ours. */
 export function isOurs(error: unknown): boolean {
-  if (typeof error !== "object" || error === null || !hasOwn(error, "code")) return false;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && hasOwn(CLASSES, code);
+  return hasOwn(Object(error), "code") && hasOwn(CLASSES, (error as { code: PropertyKey }).code);
 }
 
 /** How a value is named in a message. */

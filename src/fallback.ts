@@ -20,7 +20,7 @@ import {
 } from "./operation.js";
 import type { Backend } from "./place.js";
 import * as reference from "./reference.js";
-import { isEmpty } from "./tables.js";
+import { hasNothing, isEmpty } from "./tables.js";
 
 export const jsBackend: Backend = {
   run(call) {
@@ -33,7 +33,10 @@ export const jsBackend: Backend = {
     const buffer = bufferOf(allocated("createArena", 4 * Math.ceil(byteLength / 16)));
     return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
   },
-  clear() {},
+  clear() {
+    if (terms !== undefined) fillElements(terms, 0, 0, KEPT_TERMS);
+    terms = undefined;
+  },
 };
 
 /** Room for the terms of a row, in doubles. Kept between calls for rows of up to so many, and only touched as far as needed. */
@@ -106,7 +109,7 @@ function perform(
     stats.sum[index] = sum;
   } else if (operation === SOFTMAX_BACKWARD) reference.softmaxBackward(block, grads, start, end);
   else if (isGradient(operation)) reference.logSoftmaxBackward(block, grads, start, end);
-  else if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(block, start, end)))
+  else if (zeroEmpty && (operation === FROM_STATS ? isEmpty(stats, index) : hasNothing(block, start, end, 1)))
     fillElements(block, operation === LOG_SOFTMAX ? -Infinity : 0, start, end);
   else if (operation === LOG_SOFTMAX) reference.logSoftmax(block, start, end);
   else if (operation === FROM_STATS) reference.softmaxFrom(block, start, end, stats.max[index]!, stats.sum[index]!);
@@ -123,11 +126,4 @@ function writeRows(call: Call, row: number, count: number, block: Float32Array, 
       if (outFormat === FLOAT32) for (let i = 0, from = col; i < count; i++, from += pitch) out[to + i] = block[from]!;
       else
         for (let i = 0, from = col; i < count; i++, from += pitch) storeElement(out, outFormat, to + i, block[from]!);
-}
-
-/** Whether a row is nothing but −∞. */
-function hasNothing(row: Float32Array, start: number, end: number): boolean {
-  let i = start;
-  while (i < end && row[i] === -Infinity) i++;
-  return i === end;
 }

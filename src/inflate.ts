@@ -40,10 +40,10 @@ export function inflate(input: string, output: Uint8Array): void {
   };
 
   /** Numbers in steps that double: `each` symbols for every power of two, and the rest in plain bits. */
-  const stepped = (symbol: number, each: number): number => {
-    if (symbol < each) return symbol;
-    const extra = Math.floor(symbol / each) - 1;
-    return ((each + (symbol % each)) << extra) + bits(extra);
+  const stepped = (step: number, each: number): number => {
+    if (step < each) return step;
+    const extra = Math.floor(step / each) - 1;
+    return ((each + (step % each)) << extra) + bits(extra);
   };
 
   /** Lengths of codes, themselves coded, with runs. */
@@ -52,8 +52,13 @@ export function inflate(input: string, output: Uint8Array): void {
     for (let i = 0; i < size; ) {
       let value = symbol(code);
       let run = 1;
-      if (value === 16) [value, run] = [lengths[i - 1]!, 3 + bits(2)];
-      else if (value > 16) [value, run] = [0, value === 17 ? 3 + bits(3) : 11 + bits(7)];
+      if (value === 16) {
+        value = lengths[i - 1]!;
+        run = 3 + bits(2);
+      } else if (value > 16) {
+        run = value === 17 ? 3 + bits(3) : 11 + bits(7);
+        value = 0;
+      }
       for (; run > 0; run--) lengths[i++] = value;
     }
     return lengths;

@@ -1,5 +1,5 @@
-// softmax-wasm/js: the same functions on the fallback alone, without a byte of WebAssembly, nor of place.ts and all below it:
-// which is why those come to backend.ts from each entry.
+// softmax-wasm/js: the same functions on the fallback alone. No kernel, nor place.ts and what is below it, comes into a bundle of it:
+// which is why those are handed to backend.ts by each entry.
 
 import type { Modules } from "./backend.js";
 import { type Entry, entryOf } from "./entry.js";

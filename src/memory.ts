@@ -47,7 +47,7 @@ export interface Region {
   readonly kernel: Kernel;
   /** All of the memory. */
   readonly floats: Float32Array;
-  readonly halves: Uint16Array;
+  readonly shorts: Uint16Array;
   readonly bytes: Uint8Array;
   readonly temperatures: Float64Array;
   readonly sums: Float64Array;
@@ -73,7 +73,7 @@ export function createRegion(module: object, byteLength: number): Region {
   return {
     kernel: { ...(instance.exports as Kernel) }, // a copy is quicker to read
     floats: new Float32Array(buffer),
-    halves: new Uint16Array(buffer),
+    shorts: new Uint16Array(buffer),
     bytes: new Uint8Array(buffer),
     temperatures: new Float64Array(buffer, TEMPERATURES, TABLE_ROWS),
     sums: new Float64Array(buffer, SUMS, TABLE_ROWS),

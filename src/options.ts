@@ -38,7 +38,7 @@ export type SoftmaxErrorCode =
   | "ERR_SOFTMAX_DISPOSED"
   /** Error: the back end asked for cannot run here; the message says why. */
   | "ERR_SOFTMAX_BACKEND"
-  /** Error: the kernel failed in the middle of a call. The engine has replaced it; `out` may be partly written. */
+  /** Error: the kernel failed in the middle of a call. `out` may be partly written; the next call starts afresh. */
   | "ERR_SOFTMAX_FAULT";
 
 /** A `Float16Array`, where the engine has that: described here, since `lib: es2022` does not know it. */
@@ -139,6 +139,9 @@ export interface BackwardOptions<Out extends Elements = Float32Array> extends La
 export interface RowStats {
   /** The largest logit of each row (never −0); −∞ for none. */
   readonly max: Float32Array;
-  /** Σ exp(x − max) of each row: from 1 to the number of its elements, or 0 for none. NaN where there is a NaN; 1 where there is +∞. */
+  /**
+   * Σ exp(x − max) of each row, to 2⁻²³ of it: from 1 to the number of its elements, or 0 for none. NaN where there is a NaN; 1 where
+   * there is +∞.
+   */
   readonly sum: Float64Array;
 }

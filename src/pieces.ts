@@ -53,26 +53,20 @@ function gradient(tile: Tile, piece: number): void {
   const { operation, inner } = tile.call;
   const { kernel } = tile.region;
   const form = formOf(operation);
-  const isRow = inner === 1;
   const stride = strideOf(tile);
   const grads = secondAt(tile);
-  eachPiece(tile, piece, () => {
-    loadGradient(tile);
-    eachStrip(tile, (rows, work, out, _, row) => {
-      const grad = grads + 4 * row;
-      if (isRow) kernel.sumGradient(form, out, grad, tile.length, work);
-      else kernel.sumGradientColumns(form, out, grad, rows, tile.length, stride, work);
+  for (let pass = 0; pass < 2; pass++) {
+    const finishes = pass === 1; // no `of`, whose iterator can be patched
+    eachPiece(tile, piece, () => {
+      loadGradient(tile);
+      eachStrip(tile, (rows, work, out, dst, row) => {
+        const grad = grads + 4 * row;
+        if (inner === 1) kernel.gradientPiece(finishes, form, out, grad, dst, tile.length, work);
+        else kernel.gradientColumnsPiece(finishes, form, out, grad, dst, rows, tile.length, stride, work);
+      });
+      if (finishes) save(tile);
     });
-  });
-  eachPiece(tile, piece, () => {
-    loadGradient(tile);
-    eachStrip(tile, (rows, work, out, dst, row) => {
-      const grad = grads + 4 * row;
-      if (isRow) kernel.finishGradient(form, out, grad, dst, tile.length, work);
-      else kernel.finishGradientColumns(form, out, grad, dst, rows, tile.length, stride, work);
-    });
-    save(tile);
-  });
+  }
 }
 
 function forward(tile: Tile, piece: number): void {

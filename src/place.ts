@@ -21,7 +21,7 @@ import {
   wipe,
 } from "./memory.js";
 import { formOf, isGradient, isValue, LOG_SUM_EXP } from "./operation.js";
-import { isHeld, rowsThatFit, stream } from "./stream.js";
+import { fitsWorkArea, rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
 import { KERNEL_VERSION } from "./wasm.js";
 
@@ -147,7 +147,7 @@ function inPlace(arena: Region, call: Call): void {
   const dst = value ? MAXIMA : byteOffsetOf(out);
   const most = usesTables(operation) ? TABLE_ROWS : Infinity;
   if (inner === 1) {
-    const step = Math.min(most, Math.max(4, Math.floor(CALL_BYTES / (4 * rowStride)) & ~3));
+    const step = Math.min(most, Math.max(4, (CALL_BYTES / (4 * rowStride)) & ~3));
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);
       const from = src + 4 * row * rowStride;
@@ -163,7 +163,7 @@ function inPlace(arena: Region, call: Call): void {
     }
     return;
   }
-  if (!isGradient(operation) && !isHeld(call)) {
+  if (!isGradient(operation) && !fitsWorkArea(call)) {
     stream(arena, CALL_BYTES, call, false);
     return;
   }
@@ -172,7 +172,7 @@ function inPlace(arena: Region, call: Call): void {
   const fit = Math.floor(CALL_BYTES / 4 / cols);
   const whole = inner <= Math.min(fit, most);
   const step = whole ? Math.floor(Math.min(fit, most, rows) / inner) * inner : Math.min(most, Math.max(32, fit & ~31));
-  const ahead = whole && !value && byteOffsetOf(grad) !== dst && rows * cols > LARGE; // the gradient may be where the result goes
+  const ahead = whole && !value && src !== dst && byteOffsetOf(grad) !== dst && rows * cols > LARGE; // neither input is where the result goes
   for (let row = 0; row < rows; ) {
     const count = Math.min(step, whole ? rows - row : inner - (row % inner));
     const offset = 4 * positionOf(row, 0, cols, inner, 0);

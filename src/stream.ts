@@ -59,13 +59,13 @@ export function rowsThatFit(call: Call, bytes: number): number {
   const { cols, inner } = call;
   const fit = Math.min(TABLE_ROWS, Math.floor(roomFor(call, bytes) / cols));
   if (inner === 1) return fit > 4 ? fit - (fit % 4) : fit;
-  if (!isHeld(call)) return 0;
+  if (!fitsWorkArea(call)) return 0;
   if (fit >= inner) return fit - (fit % inner);
   return fit >= SHORT_RUN ? fit - (fit % STRIP_ROWS) : 0;
 }
 
 /** Whether the kernel takes whole rows side by side: its work area holds four, or, where there are as many neighbours, a strip. */
-export function isHeld({ cols, inner }: Call): boolean {
+export function fitsWorkArea({ cols, inner }: Call): boolean {
   return cols * (inner < STRIP_ROWS ? 4 : STRIP_ROWS) <= WORK_ELEMENTS;
 }
 

@@ -15,6 +15,12 @@ export function isEmpty({ max, sum }: RowStats, row: number): boolean {
   return max[row] === -Infinity && sum[row] === 0;
 }
 
+/** Whether a row is nothing but −∞. */
+export function hasNothing(elements: Float32Array, start: number, end: number, step: number): boolean {
+  while (start < end && elements[start] === -Infinity) start += step;
+  return start >= end;
+}
+
 /** The statistics of `count` rows from `row` on, where those are given. */
 export function giveStats({ maxima, sums }: Region, { operation, stats }: Call, row: number, count: number): void {
   if (operation !== FROM_STATS) return;

@@ -6,7 +6,7 @@ import { hasRanges, positionOf } from "./changes.js";
 import { byteOffsetOf } from "./intrinsics.js";
 import { copy, DATA, ENDS, type Region, STARTS, TEMPERATURES } from "./memory.js";
 import { FLOAT32, type Format, FROM_STATS, isGradient, LOG_SOFTMAX, type Stored } from "./operation.js";
-import { isEmpty } from "./tables.js";
+import { hasNothing, isEmpty } from "./tables.js";
 
 /** `count` rows of a call from `row` on; of each, `length` elements from `first` on. */
 export interface Tile {
@@ -28,7 +28,7 @@ export interface Tile {
 export function roomFor({ operation, changes }: Call, scratchBytes: number): number {
   const second = isGradient(operation) || changes?.bias !== undefined ? 4 : 0;
   const mask = changes?.mask === undefined ? 0 : 1;
-  return Math.floor(scratchBytes / (4 + second + mask)) & ~3;
+  return (scratchBytes / (4 + second + mask)) & ~3;
 }
 
 /** Where gradients, or biases, are. */
@@ -86,14 +86,14 @@ function copyRunsIn<T extends Stored | Uint8Array>(
 
 /** A tile of an array in any format → float32 at address `at`. */
 function load({ region }: Tile, at: number, array: Stored, format: Format, runs: Runs): void {
-  const { kernel, floats, halves } = region;
+  const { kernel, floats, shorts } = region;
   if (format === FLOAT32) {
     copyRunsIn(array as Float32Array, runs, floats, at >>> 2);
     return;
   }
   const count = (runs.length * runs.times + 3) & ~3;
   const upper = at + 2 * count; // widened in place: what is written has been read
-  copyRunsIn(array as Uint16Array, runs, halves, upper >>> 1);
+  copyRunsIn(array as Uint16Array, runs, shorts, upper >>> 1);
   kernel.widen(format, upper, at, count);
 }
 
@@ -101,11 +101,11 @@ function load({ region }: Tile, at: number, array: Stored, format: Format, runs:
 export function save(tile: Tile): void {
   if (!tile.isCopied) return;
   const { call, region } = tile;
-  const { kernel, floats, halves } = region;
+  const { kernel, floats, shorts } = region;
   const { start, length, times, step } = runsOf(tile, call.outRowStride);
   const isHalf = call.outFormat !== FLOAT32;
   if (isHalf) kernel.round(call.outFormat, DATA, DATA, length * times);
-  const results: Stored = isHalf ? halves : floats;
+  const results: Stored = isHalf ? shorts : floats;
   const first = DATA / results.BYTES_PER_ELEMENT;
   for (let i = 0; i < times; i++) copy(results, first + i * length, call.out, start + i * step, length);
 }
@@ -134,10 +134,16 @@ export function loadLogits(tile: Tile): void {
   const { bias, biasIsFull, mask, maskIsFull, temperature } = changes;
   const full = runsOf(tile, cols);
   const shared: Runs = { start: first, length, times: 1, step: 0 };
-  const biases = bias === undefined ? 0 : secondAt(tile);
-  const keeps = mask === undefined ? 0 : maskAt(tile);
-  if (bias !== undefined) copyRunsIn(bias, biasIsFull ? full : shared, floats, biases >>> 2);
-  if (mask !== undefined) copyRunsIn(mask, maskIsFull ? full : shared, bytes, keeps);
+  let biases = 0;
+  let keeps = 0;
+  if (bias !== undefined) {
+    biases = secondAt(tile);
+    copyRunsIn(bias, biasIsFull ? full : shared, floats, biases >>> 2);
+  }
+  if (mask !== undefined) {
+    keeps = maskAt(tile);
+    copyRunsIn(mask, maskIsFull ? full : shared, bytes, keeps);
+  }
 
   // For the kernel: rows are the majors of a block, or its minors, and then one block follows another.
   const isRow = inner === 1;
@@ -164,17 +170,13 @@ export function loadLogits(tile: Tile): void {
 /** For each row of a tile, 1 where it is nothing but −∞; by their statistics, where those are given: then the tile is but a part of them. */
 export function emptyRows(tile: Tile): Uint8Array {
   const { operation, stats } = tile.call;
-  const { floats } = tile.region;
   const empty = new Uint8Array(tile.count);
   for (let row = 0; row < tile.count; row++) {
-    if (operation === FROM_STATS) {
-      if (isEmpty(stats, tile.row + row)) empty[row] = 1;
-      continue;
-    }
     const { start, step } = lineOf(tile, row);
-    let col = 0;
-    while (col < tile.length && floats[start + col * step] === -Infinity) col++;
-    if (col === tile.length) empty[row] = 1;
+    const end = start + tile.length * step;
+    const isNothing =
+      operation === FROM_STATS ? isEmpty(stats, tile.row + row) : hasNothing(tile.region.floats, start, end, step);
+    empty[row] = Number(isNothing);
   }
   return empty;
 }

@@ -101,8 +101,15 @@ export interface Kernel {
   findWideResults(operation: number, slot: number, count: number, cols: number, sums: number): void;
   finishWide(operation: number, src: number, dst: number, length: number, slot: number): void;
   storeValues(operation: number, slots: number, count: number, values: number, sums: number): void;
-  sumGradient(operation: number, out: number, grad: number, length: number, slot: number): void;
-  finishGradient(operation: number, out: number, grad: number, dst: number, length: number, slot: number): void;
+  gradientPiece(
+    finishes: boolean,
+    operation: number,
+    out: number,
+    grad: number,
+    dst: number,
+    length: number,
+    slot: number,
+  ): void;
 
   // At most 32 rows side by side that are too long, in pieces.
   begin(slots: number, groups: number): void;
@@ -128,16 +135,8 @@ export interface Kernel {
     stride: number,
     work: number,
   ): void;
-  sumGradientColumns(
-    operation: number,
-    out: number,
-    grad: number,
-    count: number,
-    length: number,
-    stride: number,
-    work: number,
-  ): void;
-  finishGradientColumns(
+  gradientColumnsPiece(
+    finishes: boolean,
     operation: number,
     out: number,
     grad: number,
@@ -150,4 +149,4 @@ export interface Kernel {
 }
 
 /** Counts changes of the interface above: a module of another version is refused rather than misunderstood. */
-export const KERNEL_VERSION = 7;
+export const KERNEL_VERSION = 8;

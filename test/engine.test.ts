@@ -264,16 +264,52 @@ describe("the package", () => {
       const atImport = looked;
       const result = [...softmax(new Float32Array([0, 0]))];
       console.log(JSON.stringify({ atImport, result, name: defaultEngine().backend, reason: defaultEngine().reason }));`;
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "--input-type=module", "-e", program], {
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
-      encoding: "utf8",
-    });
-    expect(status, stderr).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({
+    expect(printed(program, flags)).toEqual({
       atImport: 0,
       result: [0.5, 0.5],
       name,
       reason: expect.stringContaining(reason),
     });
   });
+
+  test("what fails once while the kernels are unpacked does not fail for good", () => {
+    const program = `
+      const { createEngineSync } = await import("softmax-wasm");
+      const { atob } = globalThis;
+      delete globalThis.atob;
+      const { backend: without } = createEngineSync();
+      globalThis.atob = atob;
+      console.log(JSON.stringify([without, createEngineSync().backend]));`;
+    expect(printed(program)).toEqual(["js", MUST_RUN[0]]);
+  });
+
+  // In a process of its own: it looks the functions of arrays up when it is imported.
+  test.each(running)("$name: in place, in an arena, nothing is copied", ({ name }) => {
+    const program = `
+      const { prototype } = Object.getPrototypeOf(Float32Array);
+      const { set } = prototype;
+      let copied = 0;
+      prototype.set = function (source, at) {
+        copied += source.length;
+        set.call(this, source, at);
+      };
+      const { createEngineSync } = await import("softmax-wasm");
+      const engine = createEngineSync({ backend: "${name}" });
+      const x = engine.createArena(2 ** 23).alloc(2 ** 21);
+      copied = 0;
+      for (const layout of [{ cols: 1024 }, { cols: 16 }, { shape: [16, 2048, 64], axis: 1 }, { shape: [1024, 2048], axis: 0 }])
+        engine.softmax(x, { ...layout, out: x });
+      console.log(copied);`;
+    expect(printed(program)).toBe(0);
+  });
 });
+
+/** What a program prints, in a process of its own: JSON. */
+function printed(program: string, flags: readonly string[] = []): unknown {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, "--input-type=module", "-e", program], {
+    cwd: fileURLToPath(new URL("..", import.meta.url)),
+    encoding: "utf8",
+  });
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}

@@ -307,6 +307,28 @@ test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what w
   }
 });
 
+test("js: dispose zeroes what it kept of a row", () => {
+  createEngineSync({ backend: "js" }).dispose(); // nothing is kept of earlier tests
+  const { Float64Array: Doubles } = globalThis;
+  const made: Float64Array[] = [];
+  globalThis.Float64Array = new Proxy(Doubles, {
+    construct: (target, parameters) => {
+      const array: Float64Array = Reflect.construct(target, parameters);
+      made.push(array);
+      return array;
+    },
+  });
+  try {
+    const engine = createEngineSync({ backend: "js" });
+    engine.softmax(new Float32Array(100));
+    expect(made.map((array) => array.some((x) => x !== 0))).toEqual([true]);
+    engine.dispose();
+    expect(made.map((array) => array.some((x) => x !== 0))).toEqual([false]);
+  } finally {
+    globalThis.Float64Array = Doubles;
+  }
+});
+
 describe.each(wasmNames)("a trap in the middle of a call, on %s", (name) => {
   const sound = running.find((each) => each.name === name)!.engine;
 

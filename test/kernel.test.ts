@@ -15,7 +15,7 @@ import {
   ROW_STATS,
   SOFTMAX,
 } from "../build/modules/operation.js";
-import type { Kernel as DeclaredKernel } from "../build/modules/wasm.js";
+import type { Kernel } from "../build/modules/wasm.js";
 import { refused } from "./engines.js";
 import { DISTRIBUTIONS, integer, logits, normal, randomFrom, WITH_SEED } from "./random.js";
 
@@ -24,11 +24,6 @@ const bytesOf = (name: string) => readFileSync(new URL(`build/${name}.wasm`, ROO
 const textOf = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 
 const RELEASES = ["simd", "relaxed"] as const;
-
-/** With what tests and benches need beside what the API does. */
-interface Kernel extends DeclaredKernel {
-  readonly NARROW_COLS: { readonly value: number };
-}
 
 /** The end of a memory of two pages. */
 const END = 2 * 65536;
@@ -85,13 +80,12 @@ function dataSegments(bytes: Uint8Array): [start: number, end: number][] {
 const sources = readdirSync(new URL("assembly/", ROOT)).filter((file) => file.endsWith(".ts"));
 
 describe("binaries", () => {
-  /** What src/wasm.ts says that the kernel exports; NARROW_COLS is for tests and benches. */
+  /** What src/wasm.ts says that the kernel exports. */
   const [declared] = /export interface Kernel \{[\s\S]*?\n\}/.exec(textOf("src/wasm.ts"))!;
   const names = Array.from(declared.matchAll(/^ {2}(?:readonly (\w+)|(\w+)\()/gm), ([, value, method]) => ({
     name: (value ?? method)!,
     kind: value === undefined ? "function" : "global",
   }));
-  names.push({ name: "NARROW_COLS", kind: "global" });
   const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
 
   test.skipIf(refused.length > 0)("relaxed.wasm is there, and compiles", () => {
@@ -117,18 +111,19 @@ describe("binaries", () => {
     expect(dataSegments(bytesOf(name))).toEqual([]);
   });
 
-  test("debug.wasm: its messages end below the work area", () => {
+  test("debug.wasm: its messages end before what the kernel writes", () => {
     const segments = dataSegments(bytesOf("debug"));
     expect(segments.length).toBeGreaterThan(0);
     for (const [start, end] of segments) {
       expect(start).toBeGreaterThan(0);
-      expect(end).toBeLessThanOrEqual(memory.WORK);
+      expect(end).toBeLessThanOrEqual(memory.HALVES);
     }
   });
 
   test("the areas of memory follow each other, aligned, each as long as it must be", () => {
-    const { WORK, WORK_BYTES, TEMPERATURES, SUMS, MAXIMA, STARTS, ENDS, DATA, TABLE_ROWS } = memory;
+    const { HALVES, WORK, WORK_BYTES, TEMPERATURES, SUMS, MAXIMA, STARTS, ENDS, DATA, TABLE_ROWS } = memory;
     const areas: readonly (readonly [start: number, bytes: number, alignment: number])[] = [
+      [HALVES, 512, 16],
       [WORK, WORK_BYTES, 16],
       [TEMPERATURES, 8 * TABLE_ROWS, 16],
       [SUMS, 8 * TABLE_ROWS, 16],
@@ -698,8 +693,7 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
           ...gradientRowsTask(1, cols, 0),
           run: ({ out, grad, dst, work }, kernel) => {
             kernel.beginWide(work, 1);
-            kernel.sumGradient(form, out!, grad!, cols, work);
-            kernel.finishGradient(form, out!, grad!, dst!, cols, work);
+            for (const finishes of [false, true]) kernel.gradientPiece(finishes, form, out!, grad!, dst!, cols, work);
           },
         });
       for (const count of [1, 2, 3, 4, 5, 8, 13, 32])
@@ -709,8 +703,8 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
             run: ({ out, grad, dst, work }, kernel) => {
               const stride = 4 * (count + (cols % 3));
               kernel.begin(work, Math.ceil(count / 4));
-              kernel.sumGradientColumns(form, out!, grad!, count, cols, stride, work);
-              kernel.finishGradientColumns(form, out!, grad!, dst!, count, cols, stride, work);
+              for (const finishes of [false, true])
+                kernel.gradientColumnsPiece(finishes, form, out!, grad!, dst!, count, cols, stride, work);
             },
           });
     });
