@@ -209,10 +209,19 @@ export const EXP_BLOCK_BYTES: usize = 256;
 /** Where its halves are. No array is, in engines, and the debug build's messages end before it. Known beforehand, it saves 2 % of long rows. */
 export const HALVES: usize = 1536;
 
-/** The first half for x: t and 2^(n−N+HEIGHT), both 0 where it is to come out as 0. */
+/** The first half for an x of which the term is not dropped: t and 2^(n−N+HEIGHT). */
 // @ts-ignore: decorator
 @inline
-export function storeHalf(at: usize, x: v128, dropped: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128): void {
+export function storeHalf(at: usize, x: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128): void {
+  const shifted = mulAdd(x, log2e, magic);
+  v128.store(at, reduced(x, shifted, magic, ln2Upper, ln2Lower));
+  v128.store(at, i32x4.shl(shifted, 23), 16);
+}
+
+/** The same for any x; both are 0 where it is to come out as 0. */
+// @ts-ignore: decorator
+@inline
+export function storeMaskedHalf(at: usize, x: v128, dropped: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128): void {
   const shifted = mulAdd(x, log2e, magic);
   v128.store(at, v128.andnot(reduced(x, shifted, magic, ln2Upper, ln2Lower), dropped));
   v128.store(at, v128.andnot(i32x4.shl(shifted, 23), dropped), 16);

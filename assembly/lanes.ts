@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, storeHalf,
+  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, storeMaskedHalf,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
@@ -123,7 +123,7 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
       let half = HALVES, to = at;
       for (; at < stop; at += 16, half += 32) {
         const x = v128.load(at);
-        storeHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
+        storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
       }
       for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
     }
@@ -191,7 +191,7 @@ function sumRests(first: usize, cols: i32, apart: usize, slots: usize, groups: i
       for (const stop = min(at + EXP_BLOCK_BYTES, end); at < stop; at += 16, half += 32) {
         const x = v128.load(at), isMax = f32x4.eq(x, max);
         count = i32x4.sub(count, isMax);
-        storeHalf(half, x, v128.or(f32x4.lt(x, lowest), isMax), magic, log2e, ln2Upper, ln2Lower);
+        storeMaskedHalf(half, x, v128.or(f32x4.lt(x, lowest), isMax), magic, log2e, ln2Upper, ln2Lower);
       }
       let to = HALVES;
       for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));

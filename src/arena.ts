@@ -35,8 +35,7 @@ export class Arena {
   #mostUsed = 0;
   #disposed = false;
 
-  /** @internal `buffer` holds `byteLength` from `start` on, rounded up to a multiple of 16. */
-  constructor(buffer: ArrayBuffer, start: number, byteLength: number, retire: () => void) {
+  private constructor(buffer: ArrayBuffer, start: number, byteLength: number, retire: () => void) {
     this.#buffer = buffer;
     this.#start = start;
     this.#retire = retire;
@@ -94,3 +93,11 @@ export class Arena {
     if (this.#disposed) fail("ERR_SOFTMAX_DISPOSED", `${what}: the arena was disposed of`);
   }
 }
+
+/** @internal The constructor, which is private to everyone else. `buffer` holds `byteLength` from `start` on, rounded up to a multiple of 16. */
+export type ArenaConstructor = new (
+  buffer: ArrayBuffer,
+  start: number,
+  byteLength: number,
+  retire: () => void,
+) => Arena;

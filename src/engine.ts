@@ -50,11 +50,6 @@ export class Engine {
     this.reason = reason;
   }
 
-  /** @internal */
-  static of(selection: Selection): Engine {
-    return new Engine(selection);
-  }
-
   /** Probabilities: the function {@link softmax}, on this engine. */
   softmax<Out extends Elements = NewFloat32Array>(input: Elements, options?: SoftmaxOptions<Out>): NoInfer<Out> {
     return this.#run("softmax", SOFTMAX, input, options) as NoInfer<Out>;
@@ -151,6 +146,9 @@ export class Engine {
     if (this.#disposed) fail("ERR_SOFTMAX_DISPOSED", `${what}: the engine was disposed of`);
   }
 }
+
+/** @internal The constructor, which is private to everyone else. */
+export type EngineConstructor = new (selection: Selection) => Engine;
 
 /** The value of an empty sum, for rows without elements. */
 function writeEmptySums({ operation, out, outFormat, stats, rows }: Call): void {

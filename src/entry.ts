@@ -2,7 +2,7 @@
 
 import { type Modules, select, selectSync } from "./backend.js";
 import { checkEngineOptions } from "./check.js";
-import { Engine } from "./engine.js";
+import { Engine, type EngineConstructor } from "./engine.js";
 import type * as main from "./index.js";
 import type { StartKernel } from "./place.js";
 
@@ -25,9 +25,13 @@ export function entryOf(modules: Modules, startKernel: StartKernel): Entry {
   let shared: Engine | undefined;
   const entry: Entry = {
     createEngine: async (options) =>
-      Engine.of(await select(checkEngineOptions("createEngine", options), modules, startKernel)),
+      new (Engine as unknown as EngineConstructor)(
+        await select(checkEngineOptions("createEngine", options), modules, startKernel),
+      ),
     createEngineSync: (options) =>
-      Engine.of(selectSync(checkEngineOptions("createEngineSync", options), modules, startKernel)),
+      new (Engine as unknown as EngineConstructor)(
+        selectSync(checkEngineOptions("createEngineSync", options), modules, startKernel),
+      ),
     defaultEngine() {
       if (shared === undefined || shared.disposed) shared = entry.createEngineSync();
       return shared;

@@ -1,6 +1,6 @@
 // The back end without WebAssembly: rows go through reference.ts one by one, changed and in float32.
 
-import { Arena } from "./arena.js";
+import { Arena, type ArenaConstructor } from "./arena.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
 import { allocated, allocatedDoubles, separate, unshare } from "./copies.js";
@@ -31,7 +31,7 @@ export const jsBackend: Backend = {
   },
   createArena(byteLength) {
     const buffer = bufferOf(allocated("createArena", 4 * Math.ceil(byteLength / 16)));
-    return new Arena(buffer as ArrayBuffer, 0, byteLength, () => {});
+    return new (Arena as unknown as ArenaConstructor)(buffer as ArrayBuffer, 0, byteLength, () => {});
   },
   clear() {
     if (terms !== undefined) fillElements(terms, 0, 0, KEPT_TERMS);

@@ -7,7 +7,7 @@ import { bytesOf } from "./embedded.js";
 
 import { type Modules, select, selectSync } from "./backend.js";
 import { checkEngineOptions } from "./check.js";
-import { Engine } from "./engine.js";
+import { Engine, type EngineConstructor } from "./engine.js";
 import type {
   BackwardOptions,
   Elements,
@@ -46,7 +46,9 @@ const embedded: Modules = {
  * ```
  */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  return Engine.of(await select(checkEngineOptions("createEngine", options), embedded, startKernel));
+  return new (Engine as unknown as EngineConstructor)(
+    await select(checkEngineOptions("createEngine", options), embedded, startKernel),
+  );
 }
 
 /**
@@ -60,7 +62,9 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
  * ```
  */
 export function createEngineSync(options?: EngineOptions): Engine {
-  return Engine.of(selectSync(checkEngineOptions("createEngineSync", options), embedded, startKernel));
+  return new (Engine as unknown as EngineConstructor)(
+    selectSync(checkEngineOptions("createEngineSync", options), embedded, startKernel),
+  );
 }
 
 let shared: Engine | undefined;

@@ -1,7 +1,7 @@
 // Where the data lies decides how the kernel gets it. In one of the engine's arenas: used in place. Anywhere else: streamed
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
-import { Arena } from "./arena.js";
+import { Arena, type ArenaConstructor } from "./arena.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { positionOf } from "./changes.js";
 import { allocate, separate, unshare } from "./copies.js";
@@ -127,7 +127,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       const arena = region("createArena", byteLength);
       const buffer = bufferOf(arena.floats) as ArrayBuffer;
       arenas.set(buffer, arena);
-      return new Arena(buffer, DATA, byteLength, () => {
+      return new (Arena as unknown as ArenaConstructor)(buffer, DATA, byteLength, () => {
         arenas.delete(buffer);
         wipe(arena, DATA);
       });

@@ -75,6 +75,28 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
     }
   });
 
+  // Rows of which no element is known to lie more than 40 below the maximum go without masks; nothing is known of the first eight, or of one alone.
+  test("long rows in which one element lies low, at any column", () => {
+    const rows = 24;
+    for (const cols of [113, 130, 259])
+      for (const depth of [39.5, 40, 40.5, 86.5, 87, 500, Infinity, NaN])
+        for (const mean of [0, 1000]) {
+          const input = logits(randomFrom(cols), rows * cols, DISTRIBUTIONS[0]!).map(
+            (x) => mean + Math.max(-9, Math.min(9, x)),
+          );
+          for (let row = 0; row < rows; row++) {
+            input[row * cols] = mean + 9;
+            input[row * cols + 1 + ((row * 11) % (cols - 1))] = mean + 9 - depth;
+          }
+          const got = engine.softmax(input, { cols });
+          for (let start = 0; start < input.length; start += cols)
+            expect(
+              got.subarray(start, start + cols),
+              `${cols} columns, ${depth}, row ${start / cols}`,
+            ).toEqualBitForBit(engine.softmax(input.slice(start, start + cols)));
+        }
+  });
+
   describe.each(EACH_SHAPE)("$title", ({ rows, cols }) => {
     const random = randomFrom(200 + cols);
     // Each row of another kind, so that rows far from zero, or with very small terms, lie beside ordinary ones.
