@@ -156,9 +156,10 @@ function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
 const SHALLOW: f32 = 40;
 
 /**
- * Whether a row's terms, but for those of a tail, need no care: none is dropped, and no product of one comes near 2^−126 in a row of up to 2^31. (Terms are
- * from 2^−58.3 of the largest on, so results are above 2^−90, and e·lower, if it is not 0, about 2^−150 or more, where float32 ends: the bits are
- * those of the other way.) Such rows go without masks and without a HEIGHT to be taken away: on Zen 4, 6 to 9 % off (`simd` 4 to 6 %).
+ * Whether a row's terms, but for those of a tail, need no care: none is dropped, and none makes a product near 2^−126. (They are from 2^−58.3 of the
+ * largest on, so that results of rows of up to 2^31 are above 2^−90, and e·lower, if it is not 0, about 2^−150 or more, where float32 ends: the bits are
+ * those of the other way.) Such rows go without masks, and without a HEIGHT to take away: 6 to 9 % off on Zen 4 (`simd` 4 to 6 %). Others take 3 to 5 %
+ * longer, for the minima, which are those of whole vectors, −∞ where nobody has looked for them.
  */
 function isShallow(lane: usize, vector: usize): bool {
   return !v128.any_true(f32x4.lt(v128.load(vector, MINIMA), f32x4.splat(load<f32>(lane, MAX) - SHALLOW)));
