@@ -162,8 +162,7 @@ onEveryBackend("hostile arguments", (engine, name) => {
       const rows = shape.reduce((product, size) => product * (size || 1), 1);
       const options = { shape, axis };
       const args = { input: nothing, second: isGradient(what) ? nothing : statsOfRows(0), options };
-      if (isValue(what))
-        refused(() => call(engine, what, args), memory(`${what}: cannot allocate ${4 * rows} bytes`));
+      if (isValue(what)) refused(() => call(engine, what, args), memory(`${what}: cannot allocate ${4 * rows} bytes`));
       else if (what === "softmaxFromStats")
         expect(() => call(engine, what, args)).toThrow(`"stats.max" expected length ${rows}, got 0`);
       else {
