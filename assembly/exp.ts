@@ -45,8 +45,8 @@ export function lowered(v: v128, down: v128): v128 {
 }
 
 /**
- * The same bits, of what is finite, by integers, which take no longer where results are subnormal: from `least` on, the exponent becomes less by `height`; below, the
- * addition rounds to the unit that subnormal results have. Of the two, the right one is never the smaller.
+ * The same bits, of what is finite, by integers, which take no longer where results are subnormal: from `least` on, the exponent becomes less by
+ * `height`; below, the addition rounds to the unit that subnormal results have. Of the two, the right one is never the smaller.
  */
 // @ts-ignore: decorator
 @inline

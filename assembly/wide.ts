@@ -166,8 +166,8 @@ function isShallow(lane: usize, vector: usize): bool {
 }
 
 /**
- * Writes the terms exp(x)·2^−N, and adds them to the rows' totals, part by part. And on the way, pass 1 of rows that come later: this pass computes for
- * so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
+ * Writes the terms exp(x)·2^−N, and adds them to the rows' totals, part by part. And on the way, pass 1 of rows that come later, and their minima: this pass computes
+ * for so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
  */
 function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
@@ -335,9 +335,9 @@ function tinyLanes(at: usize): v128 {
 const SCALED_BYTES: usize = 4 * PART_BYTES;
 
 /**
- * The terms at `dst`, times the rows' factors. Where some at the ends of a part are tiny, so may others be that become subnormal; then all go by the loop
- * for those, which otherwise takes what the other one leaves. U(−100, 0) on Intel: 1000 columns 0.66 of the time without, 32,000 0.44; others
- * up to 1 % more (each part of 1 KiB, not 4, looked at: 2 %; each 16 terms: 4 to 5 %).
+ * The terms at `dst`, times the rows' factors. Shallow rows go two vectors at a time; what that leaves, and all other rows, part by part. Where some terms
+ * at the ends of a part are tiny, so may others be that become subnormal; then all of it goes by the loop for those. U(−100, 0) on Intel: 1000 columns
+ * 0.66 of the time without, 32,000 0.44; others up to 1 % more (each part of 1 KiB, not 4, looked at: 2 %; each 16 terms: 4 to 5 %).
  */
 function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): void {
   const upperBits = i32x4.splat(UPPER_BITS), down = f32x4.splat(DOWN);
