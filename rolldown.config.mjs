@@ -18,7 +18,7 @@ const bundle = (format, entries, plugins = []) => ({
     comments: { annotation: true, jsdoc: false, legal: false },
     minifyInternalExports: false,
     // A file of its own, with what uses it, which index.js imports first: src/index.ts says why.
-    codeSplitting: { groups: [{ name: "binaries", test: /(binaries|embedded|inflate)\.js$/ }] },
+    codeSplitting: { groups: [{ name: "binaries", test: /(binaries|embedded|inflate|variants)\.js$/ }] },
     chunkFileNames: ({ name, moduleIds }) =>
       `${has(moduleIds, "check") ? "shared" : has(moduleIds, "place") ? "kernel" : name}.js`,
   },

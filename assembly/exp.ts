@@ -11,25 +11,7 @@
 //   simd     −1.366 at −0x1.77338cp+2 to 1.398 at −0x1.b61052p+4
 //   relaxed  −1.413 at 0x1.da3f88p+5 to 1.448 at 0x1.39ff10p+7
 
-/**
- * a·b + c. `relaxed` asks for one fused instruction; `simd` rounds twice and so gives the same bits on
- * every machine. The two binaries differ here, in `mulAdd64`, `productOf` and `oneLess`; in `findTerms` (lanes.ts), and `plus` and `minus`
- * (sum.ts), by other instructions with the same bits; nowhere else.
- */
-// @ts-ignore: decorator
-@inline
-function mulAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(f32x4.mul(a, b), c);
-}
-
-/** The same in float64. */
-// @ts-ignore: decorator
-@inline
-export function mulAdd64(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f64x2.relaxed_madd(a, b, c);
-  return f64x2.add(f64x2.mul(a, b), c);
-}
+import { andOrFirst, mulAdd, plusOrFirst } from "./either";
 
 /**
  * Terms are exp(x)·2^(HEIGHT − N). A multiplication, fused or not, that takes or gives a subnormal number takes 50 ns longer on Intel, 7 on Zen 3
@@ -75,18 +57,14 @@ export function timesDouble(e: v128, upper: v128, lower: v128, upperBits: v128, 
 // @ts-ignore: decorator
 @inline
 export function productOf(e: v128, upper: v128, lower: v128, upperBits: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(e, upper, f32x4.mul(e, lower));
-  const eUpper = v128.and(e, upperBits);
-  const eLower = f32x4.sub(e, eUpper);
-  const small = f32x4.add(f32x4.mul(eLower, upper), f32x4.mul(e, lower));
-  return f32x4.add(f32x4.mul(eUpper, upper), small);
+  const eUpper = andOrFirst(e, upperBits);
+  return mulAdd(eUpper, upper, plusOrFirst(f32x4.mul(e, lower), f32x4.mul(f32x4.sub(e, eUpper), upper)));
 }
 
 /** 1 − a·upper, to 2⁻³⁵, where that is small and `upper` has 12 significant bits. */
 // @ts-ignore: decorator
 @inline
 export function oneLess(a: v128, upper: v128, one: v128, upperBits: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, upper, one);
   const aUpper = v128.and(a, upperBits);
   return f32x4.sub(f32x4.sub(one, f32x4.mul(aUpper, upper)), f32x4.mul(f32x4.sub(a, aUpper), upper));
 }
@@ -207,7 +185,7 @@ export function expAbove(
 /** What a block has at most: 16 vectors. With 32 it takes as long, with 64 longer than one loop (`simd`: 13 %). */
 export const EXP_BLOCK_BYTES: usize = 256;
 /** Where its halves are. No array is, in engines, and the debug build's messages end before it. Known beforehand, it saves 2 % of long rows. */
-export const HALVES: usize = 1536;
+export const HALVES: usize = 5120;
 
 /** The first half for an x of which the term is not dropped: t and 2^(n−N+HEIGHT). */
 // @ts-ignore: decorator

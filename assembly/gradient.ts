@@ -3,7 +3,8 @@
 //   softmax      dx = p·(g − Σ p·g)
 //   log-softmax  dx = g − e^l·Σ g
 
-import { EXP_BLOCK_BYTES, HALVES, mulAdd64 } from "./exp";
+import { mulAdd64 } from "./either";
+import { EXP_BLOCK_BYTES, HALVES } from "./exp";
 import { BATCH_GROUPS, SLOTS_BYTES, begin } from "./lanes";
 import { LOG_SOFTMAX } from "./operation";
 import { LOWER as GRAD_TAIL, SLOT_BYTES, SUMS, UPPER as OUT_TAIL, beginSlot } from "./slot";

@@ -4,7 +4,8 @@
 // The rest is added up 2^32 higher than the terms of softmax, which are 2^32 up themselves, so that nothing that shows beside 0 is
 // lost: a float32 reaches down to 2^−149, and long rows may add up many terms below it.
 
-import { exponentOf, mulAdd64 } from "./exp";
+import { mulAdd64 } from "./either";
+import { exponentOf } from "./exp";
 
 /** How much higher the terms of a rest are: they are exp(x)·2^(LIFT − N). */
 export const LIFT: f32 = 64;

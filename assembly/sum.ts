@@ -7,26 +7,13 @@
 // costs a tenth of the exp pass, where float64 lanes throughout cost an eighth.
 // Adding trees of four float32 before going to float64 costs nothing, but leaves outputs off by up to 4.2 ULP.
 
+import { plus, plusDifference } from "./either";
 import { DOWN, oneLess } from "./exp";
 
 // Globals, for the reason that exp.ts gives.
 export let START: f32 = 8589934592; // 2·2^HEIGHT
 export let LEAST_COUNT: f32 = 2;
 export let CLOSE: f32 = 2.384185791015625e-07; // 2⁻²²: four roundings
-
-/** a + b. On `relaxed` by the multipliers, which have nothing else to do where terms are added up. Fused or not, a·1 is exact. */
-// @ts-ignore: decorator
-@inline
-export function plus(a: v128, b: v128, one: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, one, b) : f32x4.add(a, b);
-}
-
-/** a − b, likewise. */
-// @ts-ignore: decorator
-@inline
-function minus(a: v128, b: v128, one: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(b, one, a) : f32x4.sub(a, b);
-}
 
 /** What `sum + term`, rounded to `next`, has lost. */
 // @ts-ignore: decorator
@@ -43,7 +30,7 @@ export function lost(sum: v128, next: v128, term: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function lostByTwo(losses: v128, sum: v128, a: v128, next: v128, b: v128, last: v128, one: v128): v128 {
-  return plus(plus(f32x4.sub(b, minus(last, next, one)), f32x4.sub(a, minus(next, sum, one)), one), losses, one);
+  return plus(plus(plusDifference(b, next, last, one), plusDifference(a, sum, next, one), one), losses, one);
 }
 
 /** Lanes 2 and 3, where float64 conversions want them. */

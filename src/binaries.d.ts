@@ -1,5 +1,3 @@
-// simd.wasm and relaxed.wasm one after the other, deflated, as base64; how long they are, and where the second begins: written
-// beside the compiled API by assembly/embed.mjs.
+// template.wasm, deflated, as base64, and how long it is: written beside the compiled API by assembly/embed.mjs.
 export const compressed: string;
 export const bytes: number;
-export const relaxedStart: number;

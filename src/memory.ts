@@ -1,7 +1,7 @@
 // The one file that owns linear memory: makes it, divides it, copies into it and out of it. A memory never grows, so its
 // views never detach.
 //
-//   0        1536                     2048        TEMPERATURES            DATA
+//   0        5120                     6144        TEMPERATURES            DATA
 //   | unused | halves of exponentials | work area | tables, a row an entry | scratch block, or an arena's arrays …
 //
 // The kernel keeps nothing in memory from call to call: whatever is written there, the next result is right. (The lowest
@@ -11,8 +11,8 @@ import { fillElements, portion, setElements, type Typed } from "./intrinsics.js"
 import { type Kernel, webAssembly } from "./wasm.js";
 
 /** Where the kernel leaves halves of exponentials (assembly/exp.ts), up to WORK. */
-export const HALVES = 1536;
-export const WORK = 2048;
+export const HALVES = 5120;
+export const WORK = 6144;
 /** How many elements of rows side by side the work area holds: 32 rows of 32,768, or 4 of 262,144. Touched as far as needed. */
 export const WORK_ELEMENTS = 1048576;
 /** What the kernel's WORK_BYTES asks for: those, what is known about 256 rows, a KiB, and what lies between groups. */

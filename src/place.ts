@@ -64,9 +64,9 @@ const LARGE = 1_500_000;
 /** Starts a module with a scratch memory of its own, and makes sure that it is one of ours, and usable here. */
 export function startKernel(module: object, scratchBytes: number): { backend: Backend; name: WasmName } {
   const scratch = createRegion(module, scratchBytes);
-  const { VERSION, RELAXED, fuses } = scratch.kernel;
+  const { VERSION, isRelaxed, fuses } = scratch.kernel;
   if (VERSION?.value !== KERNEL_VERSION) throw new Error("it is not a kernel of this version");
-  const name = RELAXED.value === 1 ? "relaxed" : "simd";
+  const name = isRelaxed(1) === 1 ? "relaxed" : "simd";
   if (name === "relaxed" && fuses(1 + 2 ** -12) !== 1) throw new Error("this machine does not fuse multiply-add");
   return { backend: wasmBackend(module, scratch, scratchBytes), name };
 }

@@ -14,7 +14,7 @@ const requireBuilt = createRequire(fileURLToPath(build));
 test("simd.wasm has no instruction of relaxed SIMD: one is enough to be refused whole, by Safari and Node 20", () => {
   const { functions, vector, relaxed } = opcodesOf(bytesOf("simd"));
   expect(functions).toBeGreaterThan(5);
-  expect(vector).toBeGreaterThan(500);
+  expect(vector.length).toBeGreaterThan(500);
   expect(relaxed).toEqual([]);
 });
 
@@ -27,6 +27,29 @@ test("relaxed.wasm has fused multiply-add, and of relaxed SIMD nothing else", ()
   expect(new Set(relaxed)).toEqual(new Set([F32X4_MADD, F32X4_NMADD, F64X2_MADD]));
 });
 
+/** What assembly/either.ts stands in for, by its number: in simd, in relaxed. */
+const STAND_INS = new Map<number, [simd: number[], relaxed: number[]]>([
+  [0xbc, [[0xe6], []]],
+  [0xbd, [[0xe4], [0x105]]],
+  [0xbe, [[0xf2], []]],
+  [0xbf, [[0xf0], [0x107]]],
+  [0xdc, [[0x4e], []]],
+  [0xdd, [[0xe4], []]],
+  [0xde, [[], []]],
+  [0xdf, [[0xe5], [0x106]]],
+  [0x9c, [[0xe4], [0xe5]]],
+]);
+
+test("both are the template, with what its stand-ins stand for, and nothing else", () => {
+  const template = opcodesOf(bytesOf("template")).vector;
+  const simd = template.flatMap((number) => STAND_INS.get(number)?.[0] ?? [number]);
+  expect(opcodesOf(bytesOf("simd")).vector).toEqual(simd);
+  // Where relaxed has no use for a sum, its second operand goes, too: a difference and a product.
+  const isWanted = (_: number, i: number) => template[i + 1] !== 0xdd && template[i + 2] !== 0xdd;
+  const relaxed = template.filter(isWanted).flatMap((number) => STAND_INS.get(number)?.[1] ?? [number]);
+  expect(opcodesOf(bytesOf("relaxed")).vector).toEqual(relaxed);
+});
+
 test("the scanner finds each instruction of relaxed SIMD, and throws where it does not know one", () => {
   const binary = (...code: number[]) =>
     // (module (func …)) with the sections of types and functions left out
@@ -36,7 +59,7 @@ test("the scanner finds each instruction of relaxed SIMD, and throws where it do
   expect(opcodesOf(binary(0x41, 0xfd, 0x85, 2, 0x1a))).toEqual({
     functions: 1,
     instructions: 3,
-    vector: 0,
+    vector: [],
     relaxed: [],
   });
   expect(() => opcodesOf(binary(0xfe, 0x00))).toThrow("unknown opcode 0xfe at 13");

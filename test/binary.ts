@@ -9,8 +9,8 @@ const RELAXED_LAST = 0x113;
 export interface Opcodes {
   readonly functions: number;
   readonly instructions: number;
-  /** Those after the prefix 0xfd. */
-  readonly vector: number;
+  /** Those after the prefix 0xfd, by their numbers. */
+  readonly vector: readonly number[];
   /** Those of relaxed SIMD, by their numbers. */
   readonly relaxed: readonly number[];
 }
@@ -53,8 +53,7 @@ function sectionOf(bytes: Uint8Array, wanted: number): Reader {
 function codeOf(input: Reader): Opcodes {
   const functions = input.integer();
   let instructions = 0;
-  let vector = 0;
-  const relaxed: number[] = [];
+  const vector: number[] = [];
   for (let i = 0; i < functions; i++) {
     const size = input.integer();
     const end = input.at + size;
@@ -67,13 +66,13 @@ function codeOf(input: Reader): Opcodes {
       instructions++;
       if (opcode === 0xfd) {
         const number = input.integer();
-        vector++;
-        if (number >= RELAXED_FIRST && number <= RELAXED_LAST) relaxed.push(number);
+        vector.push(number);
         skipVectorImmediates(input, number);
       } else if (opcode === 0xfc) skipPrefixedImmediates(input, input.integer());
       else skipImmediates(input, opcode);
     }
   }
+  const relaxed = vector.filter((number) => number >= RELAXED_FIRST && number <= RELAXED_LAST);
   return { functions, instructions, vector, relaxed };
 }
 

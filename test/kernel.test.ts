@@ -16,6 +16,7 @@ import {
   SOFTMAX,
 } from "../build/modules/operation.js";
 import type { Kernel } from "../build/modules/wasm.js";
+import { opcodesOf } from "./binary.js";
 import { refused } from "./engines.js";
 import { DISTRIBUTIONS, integer, logits, normal, randomFrom, WITH_SEED } from "./random.js";
 
@@ -103,8 +104,8 @@ describe("binaries", () => {
   );
 
   // 16 KB until all operations came; what they take beyond that is being worked on.
-  test.each(RELEASES)("%s.wasm is at most 24,000 bytes", (name) => {
-    expect(statSync(new URL(`build/${name}.wasm`, ROOT)).size).toBeLessThanOrEqual(24_000);
+  test.each(RELEASES)("%s.wasm is at most 26,000 bytes", (name) => {
+    expect(statSync(new URL(`build/${name}.wasm`, ROOT)).size).toBeLessThanOrEqual(26_000);
   });
 
   test.each(RELEASES)("%s.wasm puts no data into memory: nothing a caller writes can change the kernel", (name) => {
@@ -123,7 +124,7 @@ describe("binaries", () => {
   test("the areas of memory follow each other, aligned, each as long as it must be", () => {
     const { HALVES, WORK, WORK_BYTES, TEMPERATURES, SUMS, MAXIMA, STARTS, ENDS, DATA, TABLE_ROWS } = memory;
     const areas: readonly (readonly [start: number, bytes: number, alignment: number])[] = [
-      [HALVES, 512, 16],
+      [HALVES, 1024, 16],
       [WORK, WORK_BYTES, 16],
       [TEMPERATURES, 8 * TABLE_ROWS, 16],
       [SUMS, 8 * TABLE_ROWS, 16],
@@ -146,7 +147,7 @@ describe("binaries", () => {
     const { kernel, bytes, floats } = load("debug", 160);
     for (const name of ["simd", "debug"] as const) expect(load(name).kernel.WORK_BYTES.value).toBe(WORK_BYTES);
     for (const cols of [1023, 1024, 1025, 32_764, 32_768, 32_769]) {
-      bytes.fill(0xc5, 2048);
+      bytes.fill(0xc5, WORK);
       const canaries = bytes.slice(WORK + WORK_BYTES, DATA);
       const canary = floats[DATA / 4]!;
       const batch = floats.subarray(DATA / 4, DATA / 4 + 33 * cols);
@@ -161,7 +162,7 @@ describe("binaries", () => {
 
   test("only relaxed.wasm has relaxed instructions", () => {
     expect(textOf("build/simd.wat")).not.toMatch(/relaxed_/);
-    expect(textOf("build/debug.wat")).not.toMatch(/relaxed_/);
+    expect(opcodesOf(bytesOf("debug")).relaxed).toEqual([]);
     expect(textOf("build/relaxed.wat")).toMatch(/f32x4\.relaxed_madd/);
   });
 });
@@ -948,5 +949,6 @@ describe.each(["debug", ...RELEASES] as const)(`memory, %s.wasm ${WITH_SEED}`, (
 
   test("fuses multiply-add: relaxed does, simd does not", () => {
     expect(Boolean(kernel.fuses(1 + 2 ** -12))).toBe(name === "relaxed");
+    expect(Boolean(kernel.isRelaxed(1))).toBe(name === "relaxed");
   });
 });
