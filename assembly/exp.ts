@@ -180,12 +180,26 @@ export function expAbove(
 // of 45 cycles (`simd`: 60), and a processor looks no further ahead than some 128 operations: as many as nine vectors have (`simd`: five), which do not
 // keep it busy. Halves are shorter, and so are the waits in which it holds them; and each loop has half of the constants, which leaves registers for
 // sums. Zen 4, in cache, beside one loop: log-softmax 4 to 18 % off (`simd` 10 to 24 %), softmax of `simd` 7 to 11 % (2 columns 5 % more), of
-// `relaxed` 0 to 5 %, or 1 to 5 % more where rows go four to a group, so not there (DESIGN.md, "The exp pass").
+// `relaxed` 0 to 5 %; short rows of `relaxed` gain 4 % since they go without masks (DESIGN.md, "The exp pass").
 
-/** What a block has at most: 16 vectors. With 32 it takes as long, with 64 longer than one loop (`simd`: 13 %). */
+/** What a block has at most: 16 vectors. With 32 it takes 1 % longer (log forms 3 to 6 %), with 64 longer than one loop (`simd`: 13 %). */
 export const EXP_BLOCK_BYTES: usize = 256;
+/** The same for long rows: 32 vectors, 2 to 5 % less than with 16 (`relaxed`, Zen 4). */
+export const LONG_BLOCK_BYTES: usize = 512;
 /** Where its halves are. No array is, in engines, and the debug build's messages end before it. Known beforehand, it saves 2 % of long rows. */
 export const HALVES: usize = 5120;
+
+/**
+ * In a shallow row, no element lies more than 40 below the maximum. Then no term is dropped, and none makes a product near 2^−126: terms are from
+ * 2^−58.3 of the largest on, so that results of rows of up to 2^31 are above 2^−90, and e·lower, if it is not 0, about 2^−150 or more, where float32
+ * ends. The bits are those of the other way, without its masks and without a HEIGHT to take away. When the first halves of a block are there, its least
+ * element tells; if that is lower than this, they are made anew, with masks, and what comes after goes with masks at once.
+ */
+// @ts-ignore: decorator
+@inline
+export function floorOf(lowest: v128): v128 {
+  return f32x4.add(lowest, f32x4.splat(DEPTH - 40));
+}
 
 /** The first half for an x of which the term is not dropped: t and 2^(n−N+HEIGHT). */
 // @ts-ignore: decorator

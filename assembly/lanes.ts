@@ -7,12 +7,12 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, EXP_BLOCK_BYTES, HALVES, finishedHalf, lowered, storeMaskedHalf,
+  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, floorOf, lowered, storeHalf, storeMaskedHalf,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
 import {
-  CENTRE, COUNT, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
+  CENTRE, COUNT, DEEP, LARGEST, LOWEST, MAGIC, MAX, NEAR, SLOT_BYTES, SUM, SUMS, SUM_LOWER, UPPER,
   beginSlot, expOfMax, findLogsOf, findShiftsOf, firstOf, infiniteLanes, takeMaximum, takeSum,
 } from "./slot";
 import {
@@ -86,80 +86,127 @@ export function sum(
   } else sumRests(data, cols, apart, slots, groups);
 }
 
-/** Fetches the next line of what will be read, and of what it will be written to; gives back where the one after it begins. */
-// @ts-ignore: decorator
-@inline
-function fetched(ahead: usize, aheadEnd: usize, toDst: usize): usize {
-  if (ahead >= aheadEnd) return ahead;
-  // Loads might trap, so no compiler leaves them out.
-  load<i32>(ahead);
-  load<i32>(ahead + toDst);
-  return ahead + LINE_BYTES;
-}
+/** Shorter rows take exp in one loop, with masks: in two, 2 and 5 columns take 9 and 8 % longer (`relaxed`; `simd` 2 and 4 %). */
+const HALVED_COLS: i32 = 8;
 
-/** Logits in, terms out. */
+/** Logits in, terms out. Behind an odd number of columns comes one more, of which nothing is used: there is room (`apartBy`). */
 function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, ahead: usize, aheadEnd: usize, toDst: usize): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
+  let deep = cols < HALVED_COLS;
   for (; groups > 0; groups--, slots += SLOT_BYTES, first += apart) {
-    const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC);
+    const lowest = v128.load(slots, LOWEST), magic = v128.load(slots, MAGIC), floor = floorOf(lowest);
     let at = first;
     const end = first + (<usize>cols << 4);
+    if (cols < HALVED_COLS)
+      for (; at < end; at += 16) v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
     while (at < end) {
       const stop = min(at + EXP_BLOCK_BYTES, end);
-      for (let line = at + LINE_BYTES; line <= stop; line += LINE_BYTES) ahead = fetched(ahead, aheadEnd, toDst);
+      for (const fetchedEnd = min(ahead + (stop - at), aheadEnd); ahead < fetchedEnd; ahead += LINE_BYTES) {
+        // Loads might trap, so no compiler leaves them out.
+        load<i32>(ahead);
+        load<i32>(ahead + toDst);
+      }
       let half = HALVES, to = at;
+      if (!deep) {
+        let least = f32x4.splat(Infinity);
+        for (; at < stop; at += 32, half += 64) {
+          const x = v128.load(at), next = v128.load(at, 16);
+          least = f32x4.pmin(least, f32x4.pmin(x, next));
+          storeHalf(half, x, magic, log2e, ln2Upper, ln2Lower);
+          storeHalf(half + 32, next, magic, log2e, ln2Upper, ln2Lower);
+        }
+        deep = v128.any_true(f32x4.lt(least, floor));
+        if (deep) {
+          at = to;
+          half = HALVES;
+        }
+      }
       for (; at < stop; at += 16, half += 32) {
         const x = v128.load(at);
         storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
       }
-      for (let from = HALVES; from < half; from += 32, to += 16) v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
+      for (let from = HALVES; from < half; from += 64, to += 32) {
+        v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
+        v128.store(to, finishedHalf(from + 32, q2, q3, q4, q5, q6), 16);
+      }
     }
+    store<i32>(slots, deep, DEEP);
   }
 }
 
 /**
- * The sums of the terms, of two groups at a time, since an addition waits for the one before it, and of two terms of each. The last of an odd
- * number of groups is taken twice; an odd number of terms gets a zero.
+ * The sums of the terms, of four groups at a time, since an addition waits for the one before it, and of two terms of each. Where groups are missing,
+ * the last one is taken again; an odd number of terms gets a zero.
  */
 function sumTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, inOneSum: bool): void {
-  const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN), start64 = f64x2.splat(START);
-  for (; groups > 0; groups -= 2, slots += 2 * SLOT_BYTES, first += 2 * apart) {
-    const isPair = groups > 1, toOther = isPair ? apart : 0, other = isPair ? slots + SLOT_BYTES : slots;
+  const start = f32x4.splat(START), none = f32x4.splat(0), one = f32x4.splat(ONE), down = f32x4.splat(DOWN);
+  for (; groups > 0; groups -= 4, slots += 4 * SLOT_BYTES, first += 4 * apart) {
+    const b = <usize>min(groups - 1, 1), c = <usize>min(groups - 1, 2), d = <usize>min(groups - 1, 3), toB = b * apart, toC = c * apart, toD = d * apart;
+    const slotB = slots + b * SLOT_BYTES, slotC = slots + c * SLOT_BYTES, slotD = slots + d * SLOT_BYTES;
     let at = first;
     const end = first + (<usize>cols << 4);
     if (cols & 1) {
       v128.store(end, none); // there is room: see apartBy
-      v128.store(end + toOther, none);
+      v128.store(end + toB, none);
+      v128.store(end + toC, none);
+      v128.store(end + toD, none);
     }
     while (at < end) {
-      let sumA = start, lossesA = none, sumB = start, lossesB = none;
+      let sumA = start, lossesA = none, sumB = start, lossesB = none, sumC = start, lossesC = none, sumD = start, lossesD = none;
       for (const stop = min(at + PART_BYTES, end); at < stop; at += 32) {
         const a0 = v128.load(at), a1 = v128.load(at, 16), nextA = f32x4.add(sumA, a0), lastA = f32x4.add(nextA, a1);
         lossesA = lostByTwo(lossesA, sumA, a0, nextA, a1, lastA, one);
         sumA = lastA;
-        const b0 = v128.load(at + toOther), b1 = v128.load(at + toOther, 16), nextB = f32x4.add(sumB, b0), lastB = f32x4.add(nextB, b1);
+        const b0 = v128.load(at + toB), b1 = v128.load(at + toB, 16), nextB = f32x4.add(sumB, b0), lastB = f32x4.add(nextB, b1);
         lossesB = lostByTwo(lossesB, sumB, b0, nextB, b1, lastB, one);
         sumB = lastB;
+        const c0 = v128.load(at + toC), c1 = v128.load(at + toC, 16), nextC = f32x4.add(sumC, c0), lastC = f32x4.add(nextC, c1);
+        lossesC = lostByTwo(lossesC, sumC, c0, nextC, c1, lastC, one);
+        sumC = lastC;
+        const d0 = v128.load(at + toD), d1 = v128.load(at + toD, 16), nextD = f32x4.add(sumD, d0), lastD = f32x4.add(nextD, d1);
+        lossesD = lostByTwo(lossesD, sumD, d0, nextD, d1, lastD, one);
+        sumD = lastD;
       }
       if (inOneSum) {
-        // Not in float64, where four rows are two vectors: storeFactors has what that gains.
-        v128.store(slots, lowered(f32x4.sub(sumA, start), down), SUM);
-        v128.store(slots, lowered(lossesA, down), SUM_LOWER);
-        v128.store(other, lowered(f32x4.sub(sumB, start), down), SUM);
-        v128.store(other, lowered(lossesB, down), SUM_LOWER);
+        storeSum(slots, sumA, lossesA, start, down);
+        storeSum(slotB, sumB, lossesB, start, down);
+        storeSum(slotC, sumC, lossesC, start, down);
+        storeSum(slotD, sumD, lossesD, start, down);
       } else {
-        const a01 = f64x2.add(v128.load(slots, SUMS), total(sumA, lossesA, start64));
-        const a23 = f64x2.add(v128.load(slots, SUMS + 16), total(upperHalfOnce(sumA), upperHalfOnce(lossesA), start64));
-        const b01 = f64x2.add(v128.load(other, SUMS), total(sumB, lossesB, start64));
-        const b23 = f64x2.add(v128.load(other, SUMS + 16), total(upperHalfOnce(sumB), upperHalfOnce(lossesB), start64));
-        v128.store(slots, a01, SUMS);
-        v128.store(slots, a23, SUMS + 16);
-        v128.store(other, b01, SUMS);
-        v128.store(other, b23, SUMS + 16);
+        storePart(HALVES, sumA, lossesA);
+        storePart(HALVES + 32, sumB, lossesB);
+        storePart(HALVES + 64, sumC, lossesC);
+        storePart(HALVES + 96, sumD, lossesD);
+        for (let slot = slots, from = HALVES; slot <= slotD; slot += SLOT_BYTES, from += 32) addPart(slot, from);
       }
     }
   }
+}
+
+/** The sum of all terms. Not in float64, where four rows are two vectors: storeFactors has what that gains. */
+// @ts-ignore: decorator
+@inline
+function storeSum(slot: usize, sum: v128, losses: v128, start: v128, down: v128): void {
+  v128.store(slot, lowered(f32x4.sub(sum, start), down), SUM);
+  v128.store(slot, lowered(losses, down), SUM_LOWER);
+}
+
+// The sum of a part of the terms, which is left where nothing is meanwhile, and added to the others from there.
+
+// @ts-ignore: decorator
+@inline
+function storePart(at: usize, sum: v128, losses: v128): void {
+  v128.store(at, sum);
+  v128.store(at, losses, 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function addPart(slot: usize, from: usize): void {
+  const start64 = f64x2.splat(START), sum = v128.load(from), losses = v128.load(from, 16);
+  v128.store(slot, f64x2.add(v128.load(slot, SUMS), total(sum, losses, start64)), SUMS);
+  v128.store(slot, f64x2.add(v128.load(slot, SUMS + 16), total(upperHalfOnce(sum), upperHalfOnce(losses), start64)), SUMS + 16);
 }
 
 /** Logits in, and left as they are: the sum of the terms of all but the largest, and how many those are. */

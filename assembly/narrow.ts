@@ -1,9 +1,9 @@
 // Short rows: four rows at a time, transposed into lanes and back. The few operations per row are shared by four.
 
-import { NOTHING, UPPER_BITS, DOWN, farLanes, timesDouble } from "./exp";
+import { NOTHING, UPPER_BITS, DOWN, farLanes, lowered, productOf, timesDouble } from "./exp";
 import { BATCH_GROUPS, GROUP_ROWS, SLOTS_BYTES, apartBy, findResults, settle, sum, takeMaxima } from "./lanes";
 import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
-import { LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
+import { DEEP, LOG, LOWER, MAX, NEAR, SLOT_BYTES, UPPER, beginSlot, findShiftsOf, firstOf, storeValues } from "./slot";
 import { ONE_SUM_COLS } from "./sum";
 import { storeTail } from "./tail";
 
@@ -184,7 +184,17 @@ function writeProbabilities(dst: usize, rows: i32, cols: i32, stride: usize, fir
     let row1 = rows > 1 ? row0 + stride : row0;
     let row2 = rows > 2 ? row1 + stride : row1;
     let row3 = rows > 3 ? row2 + stride : row2;
-    for (const end = row0 + (<usize>(cols & ~3) << 2); row0 < end; data += 64) {
+    const end = row0 + (<usize>(cols & ~3) << 2);
+    if (!load<i32>(slots, DEEP)) {
+      const upperDown = lowered(upper, down), lowerDown = lowered(lower, down);
+      for (; row0 < end; data += 64) {
+        const a = productOf(v128.load(data), upperDown, lowerDown, upperBits), b = productOf(v128.load(data, 16), upperDown, lowerDown, upperBits);
+        const c = productOf(v128.load(data, 32), upperDown, lowerDown, upperBits), d = productOf(v128.load(data, 48), upperDown, lowerDown, upperBits);
+        tileOut(row0, row1, row2, row3, a, b, c, d, 4);
+        row0 += 16; row1 += 16; row2 += 16; row3 += 16;
+      }
+    }
+    for (; row0 < end; data += 64) {
       probabilitiesOut(row0, row1, row2, row3, data, upper, lower, upperBits, down, 4);
       row0 += 16; row1 += 16; row2 += 16; row3 += 16;
     }

@@ -26,6 +26,8 @@ export const SUMS: usize = 80;
 /** The largest term, where statistics are given, or (int32) how many elements are as large as the maximum. */
 export const LARGEST: usize = 112;
 export const COUNT: usize = 112;
+/** Or (int32), where there are terms, whether those need care: of a long row, or, in the first lane, of all four. See `floorOf`. */
+export const DEEP: usize = 112;
 /** What terms are multiplied by, in two parts; or log Σ exp(x − max), two float64 pairs. */
 export const UPPER: usize = 128;
 export const LOWER: usize = 144;

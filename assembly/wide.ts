@@ -6,14 +6,14 @@
 // columns, but for the last) and comes out with the bits of the whole row.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, LEAST, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, lowered, loweredTiny, productOf, storeHalf, storeMaskedHalf, timesDouble,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, LEAST, EXP_BLOCK_BYTES, LONG_BLOCK_BYTES, HALVES,
+  exp, finishedHalf, floorOf, lowered, loweredTiny, productOf, storeHalf, storeMaskedHalf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
 import { FROM_STATS, LOG_SOFTMAX, hasTerms, isValue } from "./operation";
 import {
-  CENTRE, COUNT, LOG, LOWER, LOWEST, MAGIC, MAX, SLOT_BYTES, SUMS, UPPER,
+  CENTRE, COUNT, DEEP, LOG, LOWER, LOWEST, MAGIC, MAX, SLOT_BYTES, SUMS, UPPER,
   storeValues,
 } from "./slot";
 import { ONE_SUM_COLS, START, lost, promotedHigh, promotedLow, total, upperHalfOnce } from "./sum";
@@ -23,8 +23,7 @@ import { loadTail, storeTail } from "./tail";
 const MAXIMA: usize = SLOT_BYTES;
 const TOTALS_01: usize = MAXIMA + 64;
 const TOTALS_23: usize = TOTALS_01 + 64;
-const MINIMA: usize = TOTALS_23 + 64;
-const WIDE_SLOT_BYTES: usize = MINIMA + 64;
+const WIDE_SLOT_BYTES: usize = TOTALS_23 + 64;
 
 /** Four vectors: what `findMaxima` takes in a step. */
 const BLOCK_BYTES: usize = 64;
@@ -101,7 +100,6 @@ export function beginWide(slots: usize, rows: i32): void {
     begin(slots, 1);
     for (let at = slots; at < slots + 64; at += 16) {
       v128.store(at, f32x4.splat(-Infinity), MAXIMA);
-      v128.store(at, f32x4.splat(-Infinity), MINIMA);
       v128.store(at, f64x2.splat(0), TOTALS_01);
       v128.store(at, f64x2.splat(0), TOTALS_23);
     }
@@ -152,22 +150,17 @@ function centred(src: usize, dst: usize, bytes: usize, centre: v128): void {
   if (src < end) storeTail(dst, f32x4.sub(loadTail(src, end - src), centre), end - src);
 }
 
-/** How far below its maximum the elements of a shallow row may lie. */
-const SHALLOW: f32 = 40;
-
-/**
- * Whether a row's terms, but for those of a tail, need no care: none is dropped, and none makes a product near 2^−126. (They are from 2^−58.3 of the
- * largest on, so that results of rows of up to 2^31 are above 2^−90, and e·lower, if it is not 0, about 2^−150 or more, where float32 ends: the bits are
- * those of the other way.) Such rows go without masks, and without a HEIGHT to take away: 6 to 9 % off on Zen 4 (`simd` 4 to 6 %). Others take 3 to 5 %
- * longer, for the minima, which are those of whole vectors, −∞ where nobody has looked for them.
- */
-function isShallow(lane: usize, vector: usize): bool {
-  return !v128.any_true(f32x4.lt(v128.load(vector, MINIMA), f32x4.splat(load<f32>(lane, MAX) - SHALLOW)));
+/** Up to 16 bytes of a row. */
+// @ts-ignore: decorator
+@inline
+function loadUpTo(at: usize, bytes: usize): v128 {
+  return bytes == 16 ? v128.load(at) : loadTail(at, bytes);
 }
 
 /**
- * Writes the terms exp(x)·2^−N, and adds them to the rows' totals, part by part. And on the way, pass 1 of rows that come later, and their minima: this pass computes
- * for so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole).
+ * Writes the terms exp(x)·2^−N, and adds them to the rows' totals, part by part. And on the way, pass 1 of rows that come later: this pass computes
+ * for so long that their way from memory takes no time of its own (4096 × 1000, from memory: 9 % off the whole). Where none come, it looks at its own
+ * row again, for nothing: a branch in the loop takes longer.
  */
 function sumTerms(
   src: usize, dst: usize, rows: i32, cols: i32, srcStride: usize, dstStride: usize, slots: usize,
@@ -177,58 +170,68 @@ function sumTerms(
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const start = f32x4.splat(START), none = f32x4.splat(0), start64 = f64x2.splat(START);
 
+  let deep = false;
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
     const isCentred = load<f32>(lane, CENTRE) != 0;
-    const lowest = v128.load32_splat(lane, LOWEST), magic = v128.load32_splat(lane, MAGIC);
+    const lowest = v128.load32_splat(lane, LOWEST), magic = v128.load32_splat(lane, MAGIC), floor = floorOf(lowest);
     const looksAhead = row < nextRows, nextVector = vectorOf(nextSlots, row);
-    let max = looksAhead ? v128.load(nextVector, MAXIMA) : lowest, least = f32x4.splat(Infinity);
-    const shallow = isShallow(lane, totals);
-    let at = isCentred ? dst : src, to = dst, ahead = nextSrc;
+    let max = looksAhead ? v128.load(nextVector, MAXIMA) : lowest;
+    let at = isCentred ? dst : src, to = dst, ahead = looksAhead ? nextSrc : src;
 
     const end = at + (<usize>cols << 2);
     do { // rows have elements; `while` takes 1.3 % longer on long ones (`relaxed`, Node 24)
       const stop = min(at + PART_BYTES, end);
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
       let sum = start, losses = none;
-      while (at + 16 <= stop) {
+      while (at + 32 <= stop) {
+        const block = at, blockEnd = min(at + LONG_BLOCK_BYTES, at + ((stop - at) & ~31));
         let half = HALVES;
-        const blockEnd = min(at + EXP_BLOCK_BYTES, stop - 15);
-        if (shallow) for (; at < blockEnd; at += 16, half += 32) storeHalf(half, v128.load(at), magic, log2e, ln2Upper, ln2Lower);
-        else for (; at < blockEnd; at += 16, half += 32) {
+        if (!deep) {
+          let least = f32x4.splat(Infinity);
+          for (; at < blockEnd; at += 32, half += 64) {
+            const x = v128.load(at), next = v128.load(at, 16);
+            least = f32x4.pmin(least, f32x4.pmin(x, next));
+            storeHalf(half, x, magic, log2e, ln2Upper, ln2Lower);
+            storeHalf(half + 32, next, magic, log2e, ln2Upper, ln2Lower);
+          }
+          deep = v128.any_true(f32x4.lt(least, floor));
+          if (deep) {
+            at = block;
+            half = HALVES;
+          }
+        }
+        for (; at < blockEnd; at += 16, half += 32) {
           const x = v128.load(at);
           storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
         }
-        for (let from = HALVES; from < half; from += 32, to += 16) {
-          if (looksAhead) {
-            const x = v128.load(ahead);
-            max = f32x4.pmax(max, x);
-            least = f32x4.pmin(least, x);
-            ahead += 16;
-          }
-          const e = finishedHalf(from, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
-          v128.store(to, e);
-          losses = f32x4.add(losses, lost(sum, next, e));
-          sum = next;
+        for (let from = HALVES; from < half; from += 64, to += 32, ahead += 32) {
+          max = f32x4.pmax(max, f32x4.pmax(v128.load(ahead), v128.load(ahead, 16)));
+          const a = finishedHalf(from, q2, q3, q4, q5, q6), next = f32x4.add(sum, a);
+          v128.store(to, a);
+          losses = f32x4.add(losses, lost(sum, next, a));
+          const b = finishedHalf(from + 32, q2, q3, q4, q5, q6);
+          sum = f32x4.add(next, b);
+          v128.store(to, b, 16);
+          losses = f32x4.add(losses, lost(next, sum, b));
         }
       }
-      const bytes = stop - at;
-      if (bytes > 0) {
-        const e = exp(loadTail(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
-        storeTail(to, e, bytes);
+      while (at < stop) { // less than two vectors, deep or not
+        const bytes = min(16, stop - at);
+        const e = exp(loadUpTo(at, bytes), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6), next = f32x4.add(sum, e);
+        if (bytes == 16) v128.store(to, e);
+        else storeTail(to, e, bytes);
         losses = f32x4.add(losses, lost(sum, next, e));
         sum = next;
-        at = stop;
-        if (looksAhead) max = f32x4.pmax(max, loadTail(ahead, bytes));
+        max = f32x4.pmax(max, loadUpTo(ahead, bytes));
+        at += bytes; to += bytes; ahead += bytes;
       }
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_01), total(sum, losses, start64)), TOTALS_01);
       const total23 = total(upperHalfOnce(sum), upperHalfOnce(losses), start64);
       v128.store(totals, f64x2.add(v128.load(totals, TOTALS_23), total23), TOTALS_23);
     } while (at < end);
-    if (looksAhead) {
-      v128.store(nextVector, max, MAXIMA);
-      v128.store(nextVector, least, MINIMA);
-    }
+    if (looksAhead) v128.store(nextVector, max, MAXIMA);
+    if (deep) store<i32>(lane, 1, DEEP);
   }
 }
 
@@ -347,7 +350,7 @@ function scale(dst: usize, rows: i32, cols: i32, stride: usize, slots: usize): v
     const upper = v128.load32_splat(lane, UPPER), lower = v128.load32_splat(lane, LOWER);
     const end = dst + (<usize>cols << 2);
     let at = dst;
-    if (isShallow(lane, vectorOf(slots, row))) {
+    if (!load<i32>(lane, DEEP)) {
       const upperDown = lowered(upper, down), lowerDown = lowered(lower, down);
       for (; at + 32 <= end; at += 32) {
         const y0 = productOf(v128.load(at), upperDown, lowerDown, upperBits), y1 = productOf(v128.load(at, 16), upperDown, lowerDown, upperBits);
