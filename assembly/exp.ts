@@ -184,8 +184,9 @@ export function expAbove(
 
 /** What a block has at most: 16 vectors. With 32 it takes 1 % longer (log forms 3 to 6 %), with 64 longer than one loop (`simd`: 13 %). */
 export const EXP_BLOCK_BYTES: usize = 256;
-/** The same for long rows: 32 vectors, 2 to 5 % less than with 16 (`relaxed`, Zen 4). */
+/** The same in wide.ts, for rows of up to so many columns: 32 vectors, 2 to 5 % less than with 16. Longer rows, from memory, take 4 % more (Zen 4). */
 export const LONG_BLOCK_BYTES: usize = 512;
+export const LONG_BLOCK_COLS: i32 = 512;
 /** Where its halves are. No array is, in engines, and the debug build's messages end before it. Known beforehand, it saves 2 % of long rows. */
 export const HALVES: usize = 5120;
 

@@ -6,8 +6,8 @@
 // columns, but for the last) and comes out with the bits of the whole row.
 
 import {
-  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, LEAST, EXP_BLOCK_BYTES, LONG_BLOCK_BYTES, HALVES,
-  exp, finishedHalf, floorOf, lowered, loweredTiny, productOf, storeHalf, storeMaskedHalf, timesDouble,
+  LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, LEAST, EXP_BLOCK_BYTES, LONG_BLOCK_BYTES, LONG_BLOCK_COLS,
+  HALVES, exp, finishedHalf, floorOf, lowered, loweredTiny, productOf, storeHalf, storeMaskedHalf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
@@ -170,6 +170,7 @@ function sumTerms(
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
   const start = f32x4.splat(START), none = f32x4.splat(0), start64 = f64x2.splat(START);
 
+  const blockBytes = cols <= LONG_BLOCK_COLS ? LONG_BLOCK_BYTES : EXP_BLOCK_BYTES;
   let deep = false;
   for (let row = 0; row < rows; row++, src += srcStride, dst += dstStride, nextSrc += srcStride) {
     const lane = laneOf(slots, row), totals = vectorOf(slots, row);
@@ -185,7 +186,7 @@ function sumTerms(
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
       let sum = start, losses = none;
       while (at + 32 <= stop) {
-        const block = at, blockEnd = min(at + LONG_BLOCK_BYTES, at + ((stop - at) & ~31));
+        const block = at, blockEnd = min(at + blockBytes, at + ((stop - at) & ~31));
         let half = HALVES;
         if (!deep) {
           let least = f32x4.splat(Infinity);
