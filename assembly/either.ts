@@ -13,11 +13,18 @@ function times(a: v128, b: v128): v128 {
   return i32x4.extmul_low_i16x8_s(a, b);
 }
 
+/** The other half of a·b + c. */
+// @ts-ignore: decorator
+@inline
+function andAdd(product: v128, c: v128): v128 {
+  return i32x4.extmul_high_i16x8_s(product, c);
+}
+
 /** a·b + c. */
 // @ts-ignore: decorator
 @inline
 export function mulAdd(a: v128, b: v128, c: v128): v128 {
-  return i32x4.extmul_high_i16x8_s(times(a, b), c);
+  return andAdd(times(a, b), c);
 }
 
 /** The same in float64. */
@@ -54,7 +61,7 @@ function timesOne(a: v128, one: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function plus(a: v128, b: v128, one: v128): v128 {
-  return i32x4.extmul_high_i16x8_s(timesOne(a, one), b);
+  return andAdd(timesOne(a, one), b);
 }
 
 // @ts-ignore: decorator

@@ -205,7 +205,7 @@ export function floorOf(lowest: v128): v128 {
 /** The first half for an x of which the term is not dropped: t and 2^(n−N+HEIGHT). */
 // @ts-ignore: decorator
 @inline
-export function storeHalf(at: usize, x: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128): void {
+function storeHalf(at: usize, x: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128): void {
   const shifted = mulAdd(x, log2e, magic);
   v128.store(at, reduced(x, shifted, magic, ln2Upper, ln2Lower));
   v128.store(at, i32x4.shl(shifted, 23), 16);
@@ -218,6 +218,33 @@ export function storeMaskedHalf(at: usize, x: v128, dropped: v128, magic: v128, 
   const shifted = mulAdd(x, log2e, magic);
   v128.store(at, v128.andnot(reduced(x, shifted, magic, ln2Upper, ln2Lower), dropped));
   v128.store(at, v128.andnot(i32x4.shl(shifted, 23), dropped), 16);
+}
+
+/**
+ * The first halves of all from `at` to `stop`, two vectors at a time; gives back whether they have masks, which they get if `deep`, or if an element lies
+ * below `floor`. Of an odd number, whatever is behind the last one has a half, too, for nothing, and so must lie in memory.
+ */
+// @ts-ignore: decorator
+@inline
+export function storeHalves(
+  at: usize, stop: usize, deep: bool, lowest: v128, floor: v128, magic: v128, log2e: v128, ln2Upper: v128, ln2Lower: v128,
+): bool {
+  if (!deep) {
+    let least = f32x4.splat(Infinity);
+    for (let from = at, half = HALVES; from < stop; from += 32, half += 64) {
+      const x = v128.load(from), next = v128.load(from, 16);
+      least = f32x4.pmin(least, f32x4.pmin(x, next));
+      storeHalf(half, x, magic, log2e, ln2Upper, ln2Lower);
+      storeHalf(half + 32, next, magic, log2e, ln2Upper, ln2Lower);
+    }
+    deep = v128.any_true(f32x4.lt(least, floor));
+  }
+  if (deep)
+    for (let from = at, half = HALVES; from < stop; from += 16, half += 32) {
+      const x = v128.load(from);
+      storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
+    }
+  return deep;
 }
 
 /** The second half. */

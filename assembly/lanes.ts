@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN,
-  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, floorOf, lowered, storeHalf, storeMaskedHalf,
+  HEIGHT, EXP_BLOCK_BYTES, HALVES, exp, finishedHalf, floorOf, lowered, storeHalves, storeMaskedHalf,
 } from "./exp";
 import { LIFT } from "./log";
 import { FROM_STATS, ROW_STATS, hasTerms } from "./operation";
@@ -107,28 +107,10 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
         load<i32>(ahead);
         load<i32>(ahead + toDst);
       }
-      let half = HALVES, to = at;
-      if (!deep) {
-        let least = f32x4.splat(Infinity);
-        for (; at < stop; at += 32, half += 64) {
-          const x = v128.load(at), next = v128.load(at, 16);
-          least = f32x4.pmin(least, f32x4.pmin(x, next));
-          storeHalf(half, x, magic, log2e, ln2Upper, ln2Lower);
-          storeHalf(half + 32, next, magic, log2e, ln2Upper, ln2Lower);
-        }
-        deep = v128.any_true(f32x4.lt(least, floor));
-        if (deep) {
-          at = to;
-          half = HALVES;
-        }
-      }
-      for (; at < stop; at += 16, half += 32) {
-        const x = v128.load(at);
-        storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
-      }
-      for (let from = HALVES; from < half; from += 64, to += 32) {
-        v128.store(to, finishedHalf(from, q2, q3, q4, q5, q6));
-        v128.store(to, finishedHalf(from + 32, q2, q3, q4, q5, q6), 16);
+      deep = storeHalves(at, stop, deep, lowest, floor, magic, log2e, ln2Upper, ln2Lower);
+      for (let from = HALVES; at < stop; from += 64, at += 32) {
+        v128.store(at, finishedHalf(from, q2, q3, q4, q5, q6));
+        v128.store(at, finishedHalf(from + 32, q2, q3, q4, q5, q6), 16);
       }
     }
     store<i32>(slots, deep, DEEP);

@@ -7,7 +7,7 @@
 
 import {
   LOG2E, LN2_UPPER, LN2_LOWER, Q2, Q3, Q4, Q5, Q6, ONE, UPPER_BITS, DOWN, HEIGHT, LEAST, EXP_BLOCK_BYTES, LONG_BLOCK_BYTES, LONG_BLOCK_COLS,
-  HALVES, exp, finishedHalf, floorOf, lowered, loweredTiny, productOf, storeHalf, storeMaskedHalf, timesDouble,
+  HALVES, exp, finishedHalf, floorOf, lowered, loweredTiny, productOf, storeHalves, storeMaskedHalf, timesDouble,
 } from "./exp";
 import { GROUP_ROWS, PART_BYTES, begin, findResults, findShifts } from "./lanes";
 import { LIFT } from "./log";
@@ -186,27 +186,9 @@ function sumTerms(
       if (isCentred) centred(src + (at - dst), at, stop - at, v128.load32_splat(lane, CENTRE));
       let sum = start, losses = none;
       while (at + 32 <= stop) {
-        const block = at, blockEnd = min(at + blockBytes, at + ((stop - at) & ~31));
-        let half = HALVES;
-        if (!deep) {
-          let least = f32x4.splat(Infinity);
-          for (; at < blockEnd; at += 32, half += 64) {
-            const x = v128.load(at), next = v128.load(at, 16);
-            least = f32x4.pmin(least, f32x4.pmin(x, next));
-            storeHalf(half, x, magic, log2e, ln2Upper, ln2Lower);
-            storeHalf(half + 32, next, magic, log2e, ln2Upper, ln2Lower);
-          }
-          deep = v128.any_true(f32x4.lt(least, floor));
-          if (deep) {
-            at = block;
-            half = HALVES;
-          }
-        }
-        for (; at < blockEnd; at += 16, half += 32) {
-          const x = v128.load(at);
-          storeMaskedHalf(half, x, f32x4.lt(x, lowest), magic, log2e, ln2Upper, ln2Lower);
-        }
-        for (let from = HALVES; from < half; from += 64, to += 32, ahead += 32) {
+        const blockEnd = min(at + blockBytes, at + ((stop - at) & ~31));
+        deep = storeHalves(at, blockEnd, deep, lowest, floor, magic, log2e, ln2Upper, ln2Lower);
+        for (let from = HALVES; at < blockEnd; from += 64, at += 32, to += 32, ahead += 32) {
           max = f32x4.pmax(max, f32x4.pmax(v128.load(ahead), v128.load(ahead, 16)));
           const a = finishedHalf(from, q2, q3, q4, q5, q6), next = f32x4.add(sum, a);
           v128.store(to, a);
