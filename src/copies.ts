@@ -3,7 +3,7 @@
 import type { Call } from "./call.js";
 import { fail } from "./errors.js";
 import { bufferOf, byteLengthOf, byteOffsetOf, duplicate, isShared, type Typed } from "./intrinsics.js";
-import { isValue, ROW_STATS } from "./operation.js";
+import { isGradient, isValue, ROW_STATS } from "./operation.js";
 import type { NewFloat32Array, NewFloat64Array } from "./options.js";
 
 /** Copies the inputs that would be written over before they are read, where a call is not read whole first. */
@@ -20,9 +20,9 @@ export function separate(call: Call): void {
 
 /** Copies the inputs that other threads can write to, where they are read more than once. */
 export function unshare(call: Call): void {
-  const { what, input, grad } = call;
+  const { what, operation, input, grad } = call;
   if (isShared(input)) call.input = copied(what, input);
-  if (isShared(grad)) call.grad = copied(what, grad);
+  if (isGradient(operation) && isShared(grad)) call.grad = copied(what, grad);
 }
 
 /** Other threads may write to it, or we shall before it is read: then a copy. */

@@ -6,7 +6,7 @@ import { changeRow, positionOf, readRows } from "./changes.js";
 import { allocated, allocatedDoubles, separate, unshare } from "./copies.js";
 import { storeElement } from "./half.js";
 import { bufferOf, fillElements } from "./intrinsics.js";
-import { copy } from "./memory.js";
+import { copy, copyFew, FEW } from "./memory.js";
 import {
   FLOAT32,
   FROM_STATS,
@@ -24,9 +24,12 @@ import { hasNothing, isEmpty } from "./tables.js";
 
 export const jsBackend: Backend = {
   run(call) {
-    if (call.rows > 1) separate(call); // each is read whole before it is written
+    const { operation, rows, cols } = call;
+    const adjoining = operation === SOFTMAX && isPlain(call) && adjoin(call);
+    if (adjoining && rows * cols <= FEW) return fewElements(call);
+    if (rows > 1) separate(call); // each is read whole before it is written
     unshare(call);
-    if (call.operation === SOFTMAX && isPlain(call) && adjoin(call)) rowByRow(call);
+    if (adjoining) rowByRow(call, call.input as Float32Array);
     else byBlocks(call);
   },
   createArena(byteLength) {
@@ -34,6 +37,7 @@ export const jsBackend: Backend = {
     return new (Arena as unknown as ArenaConstructor)(buffer as ArrayBuffer, 0, byteLength, () => {});
   },
   clear() {
+    fillElements(few, 0);
     if (terms !== undefined) fillElements(terms, 0, 0, KEPT_TERMS);
     terms = undefined;
   },
@@ -42,6 +46,8 @@ export const jsBackend: Backend = {
 /** Room for the terms of a row, in doubles. Kept between calls for rows of up to so many, and only touched as far as needed. */
 const KEPT_TERMS = 65536;
 let terms: Float64Array | undefined;
+/** A copy of a few elements. */
+const few = new Float32Array(FEW);
 
 function termsFor({ what, cols }: Call): Float64Array {
   if (cols > KEPT_TERMS) return allocatedDoubles(what, cols);
@@ -49,9 +55,15 @@ function termsFor({ what, cols }: Call): Float64Array {
   return terms;
 }
 
-function rowByRow(call: Call): void {
-  const { input, out, rows, cols } = call;
-  const from = input as Float32Array;
+/** Read once, and whole before any is written: nothing to separate, nor to ask for. One row of 10: 126 → 108 ns (Node 24, `--only call`). */
+function fewElements(call: Call): void {
+  const { input, rows, cols } = call;
+  copyFew(input as Float32Array, few, rows * cols);
+  rowByRow(call, few);
+}
+
+function rowByRow(call: Call, from: Float32Array): void {
+  const { out, rows, cols } = call;
   const to = out as Float32Array;
   const end = rows * cols;
   const exps = termsFor(call);

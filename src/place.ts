@@ -8,6 +8,7 @@ import { allocate, separate, unshare } from "./copies.js";
 import { bufferOf, byteOffsetOf } from "./intrinsics.js";
 import {
   copy,
+  copyFew,
   createRegion,
   DATA,
   FEW,
@@ -106,7 +107,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       // Read whole before it is written: nothing to separate. One row of 10 as arrays: 278 → 246 ns (Node 24, `--only call`).
       if (few && adjoining) {
         scratch ??= region(call.what, scratchBytes);
-        return oneBlock(scratch, FEW_DATA, call, 0, rows);
+        return fewElements(scratch, call);
       }
       separate(call);
       if (plain && !few && byteOffsetOf(call.input) >= DATA) {
@@ -208,18 +209,31 @@ function inBlocks(scratch: Region, capacity: number, call: Call): void {
   const { operation, rows, cols } = call;
   const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
   const most = fit > 4 ? fit - (fit % 4) : fit;
-  for (let row = 0; row < rows; row += most) oneBlock(scratch, DATA, call, row, Math.min(most, rows - row));
+  for (let row = 0; row < rows; row += most) oneBlock(scratch, call, row, Math.min(most, rows - row));
 }
 
-/** So many rows, through the scratch from `at` on. */
-function oneBlock(scratch: Region, at: number, call: Call, row: number, count: number): void {
+/** So many rows, through the scratch. */
+function oneBlock(scratch: Region, call: Call, row: number, count: number): void {
   const { operation, input, out, cols } = call;
   const { kernel, floats } = scratch;
   const stride = 4 * cols;
   const value = isValue(operation);
-  copy(input as Float32Array, row * cols, floats, at >>> 2, count * cols);
+  copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
   giveStats(scratch, call, row, count);
-  kernel.rows(operation, at, value ? MAXIMA : at, count, cols, stride, stride, MAXIMA, SUMS, WORK);
+  kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, stride, stride, MAXIMA, SUMS, WORK);
   if (value) takeValues(scratch, call, row, count);
-  else copy(floats, at >>> 2, out as Float32Array, row * cols, count * cols);
+  else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
+}
+
+/** The same for all rows of a call that has few elements. */
+function fewElements(scratch: Region, call: Call): void {
+  const { operation, input, out, rows, cols } = call;
+  const { kernel, few } = scratch;
+  const stride = 4 * cols;
+  const value = isValue(operation);
+  copyFew(input as Float32Array, few, rows * cols);
+  giveStats(scratch, call, 0, rows);
+  kernel.rows(operation, FEW_DATA, value ? MAXIMA : FEW_DATA, rows, cols, stride, stride, MAXIMA, SUMS, WORK);
+  if (value) takeValues(scratch, call, 0, rows);
+  else copyFew(few, out as Float32Array, rows * cols);
 }

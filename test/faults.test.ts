@@ -3,7 +3,9 @@
 
 import { createEngine, createEngineSync, type Engine, type EngineOptions, type LayoutOptions } from "softmax-wasm";
 import { afterEach, describe, expect, test } from "vitest";
+import { checkCall } from "../build/modules/check.js";
 import { DATA } from "../build/modules/memory.js";
+import { SOFTMAX } from "../build/modules/operation.js";
 import { KERNEL_VERSION } from "../build/modules/wasm.js";
 import { MUST_RUN, running } from "./engines.js";
 import { backend, fault, refused, rejected } from "./errors.js";
@@ -307,24 +309,33 @@ test.each(wasmNames)("%s has one memory of fixed size, and dispose zeroes what w
   }
 });
 
-test("js: dispose zeroes what it kept of a row", () => {
-  createEngineSync({ backend: "js" }).dispose(); // nothing is kept of earlier tests
-  const { Float64Array: Doubles } = globalThis;
-  const made: Float64Array[] = [];
-  globalThis.Float64Array = new Proxy(Doubles, {
-    construct: (target, parameters) => {
-      const array: Float64Array = Reflect.construct(target, parameters);
-      made.push(array);
-      return array;
-    },
-  });
+test("js: dispose zeroes what it kept of rows", async () => {
+  const { Float32Array: Floats, Float64Array: Doubles } = globalThis;
+  const input = new Floats(100).fill(7);
+  const made: (Float32Array | Float64Array)[] = [];
+  const watched = <Class extends Float32ArrayConstructor | Float64ArrayConstructor>(Class: Class): Class =>
+    new Proxy(Class, {
+      construct: (target, parameters) => {
+        const array: Float32Array | Float64Array = Reflect.construct(target, parameters);
+        made.push(array);
+        return array;
+      },
+    });
+  globalThis.Float32Array = watched(Floats);
+  globalThis.Float64Array = watched(Doubles);
   try {
-    const engine = createEngineSync({ backend: "js" });
-    engine.softmax(new Float32Array(100));
-    expect(made.map((array) => array.some((x) => x !== 0))).toEqual([true]);
-    engine.dispose();
-    expect(made.map((array) => array.some((x) => x !== 0))).toEqual([false]);
+    // Loaded anew: it makes one of them when it is loaded.
+    const { href } = new URL("../build/modules/fallback.js?watched", import.meta.url);
+    const { jsBackend } = (await import(href)) as typeof import("../build/modules/fallback.js");
+    const nonzero = () => made.filter((array) => array.some((x) => x !== 0)).length;
+    const constants = nonzero();
+    for (const length of [100, 10])
+      jsBackend.run(checkCall("softmax", SOFTMAX, input.subarray(0, length), { out: new Floats(length) }, undefined));
+    expect(nonzero()).toBe(constants + 2);
+    jsBackend.clear();
+    expect(nonzero()).toBe(constants);
   } finally {
+    globalThis.Float32Array = Floats;
     globalThis.Float64Array = Doubles;
   }
 });

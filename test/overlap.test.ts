@@ -205,6 +205,17 @@ onEveryBackend(`overlaps ${WITH_SEED}`, (engine, name) => {
       });
     });
 
+    test("an input of a few elements", async () => {
+      const few = new Float32Array(new SharedArrayBuffer(40));
+      const result = new Float32Array(10);
+      await whileWritten(few, [0, 512], () => {
+        for (let i = 0; i < 2000; i++) {
+          small.softmax(few, { out: result });
+          if (result[9] !== Math.fround(0.1)) expect(result[9]).toBe(1);
+        }
+      });
+    });
+
     test("a mask, a bias", async () => {
       const input = new Float32Array(cols).fill(512, cols - 1);
       const mask = new Uint8Array(new SharedArrayBuffer(cols)).fill(1);
