@@ -5,7 +5,7 @@
 // operand that one of them leaves out is blanked with the bytes that it takes, which is why these say what it must be; test/binaries.test.ts
 // notices if the compiler makes something else of it.
 
-// None of them is symmetric, so that the compiler leaves the operands where they are: c behind a·b.
+// The compiler takes none of them for symmetric, and so leaves the operands where they are: c behind a·b.
 
 // @ts-ignore: decorator
 @inline

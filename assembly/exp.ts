@@ -222,7 +222,7 @@ export function storeMaskedHalf(at: usize, x: v128, dropped: v128, magic: v128, 
 
 /**
  * The first halves of all from `at` to `stop`, two vectors at a time; gives back whether they have masks, which they get if `deep`, or if an element lies
- * below `floor`. Of an odd number, whatever is behind the last one has a half, too, for nothing, and so must lie in memory.
+ * below `floor`. Of an odd number, what is behind the last one has a half, too, and counts as one of them.
  */
 // @ts-ignore: decorator
 @inline

@@ -89,7 +89,7 @@ export function sum(
 /** Shorter rows take exp in one loop, with masks: in two, 2 and 5 columns take 9 and 8 % longer (`relaxed`; `simd` 2 and 4 %). */
 const HALVED_COLS: i32 = 8;
 
-/** Logits in, terms out. Behind an odd number of columns comes one more, of which nothing is used: there is room (`apartBy`). */
+/** Logits in, terms out. An odd number of columns gets one more, as the first, lest what was left there counts as low: there is room (`apartBy`). */
 function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: i32, ahead: usize, aheadEnd: usize, toDst: usize): void {
   const log2e = f32x4.splat(LOG2E), ln2Upper = f32x4.splat(LN2_UPPER), ln2Lower = f32x4.splat(LN2_LOWER);
   const q2 = f32x4.splat(Q2), q3 = f32x4.splat(Q3), q4 = f32x4.splat(Q4), q5 = f32x4.splat(Q5), q6 = f32x4.splat(Q6);
@@ -100,6 +100,7 @@ function findTerms(first: usize, cols: i32, apart: usize, slots: usize, groups: 
     const end = first + (<usize>cols << 4);
     if (cols < HALVED_COLS)
       for (; at < end; at += 16) v128.store(at, exp(v128.load(at), lowest, magic, log2e, ln2Upper, ln2Lower, q2, q3, q4, q5, q6));
+    else if (cols & 1) v128.store(end, v128.load(at));
     while (at < end) {
       const stop = min(at + EXP_BLOCK_BYTES, end);
       for (const fetchedEnd = min(ahead + (stop - at), aheadEnd); ahead < fetchedEnd; ahead += LINE_BYTES) {

@@ -26,7 +26,10 @@ export const SUMS: usize = 80;
 /** The largest term, where statistics are given, or (int32) how many elements are as large as the maximum. */
 export const LARGEST: usize = 112;
 export const COUNT: usize = 112;
-/** Or (int32), where there are terms, whether those need care: of a long row, or, in the first lane, of all four. See `floorOf`. */
+/**
+ * Or (int32), where there are terms, whether those need care: of a long row, or, in the first lane, of all four. See `floorOf`. With statistics given, their
+ * LARGEST takes its place and is never 0: such terms get care, which they need, since those sums may be of any size.
+ */
 export const DEEP: usize = 112;
 /** What terms are multiplied by, in two parts; or log Σ exp(x − max), two float64 pairs. */
 export const UPPER: usize = 128;

@@ -1,5 +1,5 @@
 // node bench/report.mjs [RECORD] [--print]
-// From a record of npm run bench (the newest full one, unless named): the README's tables, written between its bench markers
+// From a record of npm run bench (unless named, the newest full one that nobody has called disturbed): the README's tables, written between its bench markers
 // (--print: only printed), and the chart bench/record/chart.svg. Speed and error come from the same rows.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -39,7 +39,8 @@ await writeChart();
 
 function newest() {
   const names = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.endsWith(".json")) : [];
-  const isFull = ({ quick, grid, operations }) => !quick && grid !== undefined && operations !== undefined;
+  const isFull = ({ quick, disturbed, grid, operations }) =>
+    !quick && disturbed === undefined && grid !== undefined && operations !== undefined;
   const full = names.filter((name) => isFull(JSON.parse(readFileSync(new URL(name, FOLDER), "utf8"))));
   if (full.length === 0) throw new Error("bench/record/ has no full record: npm run bench");
   return new URL(full.sort().at(-1), FOLDER);

@@ -52,7 +52,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 }
 
 /**
- * Makes an engine synchronously. Unpacking and compiling its 23 KB takes some milliseconds. Browsers from before 2023 refuse to
+ * Makes an engine synchronously. Unpacking and compiling its 26 KB takes some milliseconds. Browsers from before 2023 refuse to
  * compile more than 4 KB on the main thread: there, `"auto"` falls back to `js`, where {@link createEngine} would not.
  *
  * @throws As {@link createEngine} rejects.

@@ -1,5 +1,5 @@
-// Inflate (RFC 1951), as far as the embedded kernels need it: blocks with Huffman codes of their own, which is what a compressor
-// makes of them (embed.mjs tries it). The platform's DecompressionStream has no synchronous form.
+// Inflate (RFC 1951), as far as the embedded kernel needs it: blocks with Huffman codes of their own, which is what a compressor
+// makes of it (embed.mjs tries it). The platform's DecompressionStream has no synchronous form.
 
 /** What the next bits stand for, by their value: symbol · 16 + length of its code. As many bits as the longest code has. */
 type Code = Uint16Array;

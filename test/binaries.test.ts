@@ -50,6 +50,16 @@ test("both are the template, with what its stand-ins stand for, and nothing else
   expect(opcodesOf(bytesOf("relaxed")).vector).toEqual(relaxed);
 });
 
+test.each(["template", "template.debug"])(
+  "%s.wasm has the bytes of a stand-in where it has a stand-in, and nowhere else",
+  (name) => {
+    const bytes = bytesOf(name);
+    const found = bytes.filter((byte, i) => byte === 0xfd && STAND_INS.has(bytes[i + 1]!) && bytes[i + 2] === 1).length;
+    expect(found).toBe(opcodesOf(bytes).vector.filter((number) => STAND_INS.has(number)).length);
+    expect(found).toBeGreaterThan(100);
+  },
+);
+
 test("the scanner finds each instruction of relaxed SIMD, and throws where it does not know one", () => {
   const binary = (...code: number[]) =>
     // (module (func …)) with the sections of types and functions left out

@@ -192,6 +192,23 @@ test("rows that come in pieces: each strip of 32 has room, and so have as many a
   expect(piecesBytes(11, 2)).toBeLessThanOrEqual(ROWS_BYTES); // short rows of a gradient
 });
 
+test("rows that lie near their maximum need no care, whatever was left in the work area", () => {
+  const SLOT_BYTES = 192;
+  const DEEP = 112; // assembly/slot.ts
+  const { kernel, bytes, floats } = load("simd");
+  for (const cols of [8, 9, 10, 21, 64, 65, 100, 101, 112])
+    for (const left of [0, -Infinity, -1e38]) {
+      floats.fill(left, WORK / 4, (WORK + ROWS_BYTES) / 4);
+      const batch = floats.subarray(DATA / 4, DATA / 4 + 8 * cols);
+      batch.forEach((_, i) => {
+        batch[i] = 100 + (i % 7);
+      });
+      kernel.rows(SOFTMAX, DATA, DATA, 8, cols, 4 * cols, 4 * cols, HALVES, HALVES, WORK);
+      const care = [0, 1].map((group) => bytes[WORK + group * SLOT_BYTES + DEEP]);
+      expect(care, `${cols} columns, ${left} left`).toEqual([0, 0]);
+    }
+});
+
 describe("the debug build's assertions", () => {
   const rows = (
     kernel: Kernel,

@@ -101,6 +101,19 @@ onEveryBackend(`statistics ${WITH_SEED}`, (engine, name) => {
     for (const other of sizes) other.dispose();
   });
 
+  test("given sums of any size, of rows that lie near their maximum", () => {
+    const random = randomFrom(7006);
+    for (const cols of [3, 9, 100, 130, 1000])
+      for (const exponent of [0, 30, 60, 94, 110, 124]) {
+        const input = logits(random, 9 * cols, DISTRIBUTIONS[1]!);
+        const options = { cols };
+        const { max, sum } = engine.rowStats(input, options);
+        const second = { max, sum: sum.map((each) => each * 2 ** exponent) };
+        const request = { operation: "softmaxFromStats", input, second, options } as const;
+        expectToAnswer(request, ways.same(request), name);
+      }
+  });
+
   test("more rows than go through the kernel's tables at once", () => {
     const input = logits(randomFrom(7004), 3 * 10_000, DISTRIBUTIONS[1]!);
     const options = { cols: 3 };

@@ -117,6 +117,8 @@ export const MUTANTS = [
       text: "  v128.store(slot, f64x2.splat(0), SUMS + 16);\n", replacement: "" },
   ]),
   ...inFile("assembly/lanes.ts", [
+    { mistake: "what was left behind an odd number of columns counts as low", suites: ["kernel"],
+      text: "    else if (cols & 1) v128.store(end, v128.load(at));\n", replacement: "" },
     { mistake: "log-sum-exp finds no logarithm, either", suites: ["logs"],
       text: "if (operation == ROW_STATS) return;", replacement: "if (operation == ROW_STATS || operation == ROW_STATS - 1) return;" },
     { mistake: "what short rows lose is left 2^32 too high", suites: ["golden", "accuracy"],
