@@ -3,9 +3,9 @@
 import { Arena, type ArenaConstructor } from "./arena.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { changeRow, positionOf, readRows } from "./changes.js";
-import { allocated, allocatedDoubles, separate, unshare } from "./copies.js";
+import { allocated, allocatedDoubles, separate } from "./copies.js";
 import { storeElement } from "./half.js";
-import { bufferOf, fillElements } from "./intrinsics.js";
+import { bufferOf, fillElements, isShared } from "./intrinsics.js";
 import { copy, copyFew, FEW } from "./memory.js";
 import {
   FLOAT32,
@@ -28,9 +28,8 @@ export const jsBackend: Backend = {
     const adjoining = operation === SOFTMAX && isPlain(call) && adjoin(call);
     if (adjoining && rows * cols <= FEW) return fewElements(call);
     if (rows > 1) separate(call); // each is read whole before it is written
-    unshare(call);
-    if (adjoining) rowByRow(call, call.input as Float32Array);
-    else byBlocks(call);
+    if (adjoining && !isShared(call.input)) rowByRow(call, call.input as Float32Array);
+    else byBlocks(call); // which reads what other threads may write to only once
   },
   createArena(byteLength) {
     const buffer = bufferOf(allocated("createArena", 4 * Math.ceil(byteLength / 16)));

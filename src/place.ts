@@ -4,7 +4,7 @@
 import { Arena, type ArenaConstructor } from "./arena.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { positionOf } from "./changes.js";
-import { allocate, separate, unshare } from "./copies.js";
+import { allocate, separate } from "./copies.js";
 import { bufferOf, byteOffsetOf } from "./intrinsics.js";
 import {
   copy,
@@ -121,7 +121,6 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       if (rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0) bytes = scratchBytes;
       usedBytes = Math.max(usedBytes, bytes);
       if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
-      unshare(call);
       stream(scratch, bytes, call);
     },
     createArena(byteLength) {

@@ -4,7 +4,7 @@
 
 import type { Call } from "./call.js";
 import { fillTables, hasRanges, mayFreeze } from "./changes.js";
-import { allocated } from "./copies.js";
+import { allocated, unshare } from "./copies.js";
 import { fillElements } from "./intrinsics.js";
 import { DATA, MAXIMA, type Region, STRIP_ROWS, SUMS, TABLE_ROWS, WORK, WORK_BYTES, WORK_ELEMENTS } from "./memory.js";
 import { formOf, isGradient, isValue } from "./operation.js";
@@ -45,6 +45,7 @@ export function stream(region: Region, bytes: number, call: Call, isCopied = tru
   const across = fit > 0 ? fit : Math.min(inner, TABLE_ROWS, Math.floor(room / unit));
   const piece = Math.floor(room / across / unit) * unit;
   const spare = changes !== undefined && mayFreeze(changes) ? allocated(call.what, cols) : undefined;
+  if (isCopied && (fit === 0 || spare !== undefined)) unshare(call); // or else what is read is read once
   for (; tile.row < rows; tile.row += tile.count) {
     // All of those side by side, as often as they fit; or else some of them.
     tile.count = Math.min(across, fit >= inner ? rows - tile.row : inner - (tile.row % inner));

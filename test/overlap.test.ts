@@ -216,6 +216,17 @@ onEveryBackend(`overlaps ${WITH_SEED}`, (engine, name) => {
       });
     });
 
+    test("an input at temperature 0", async () => {
+      const some = new Float32Array(new SharedArrayBuffer(4 * 512));
+      const result = new Float32Array(512);
+      await whileWritten(some, [0, Infinity], () => {
+        for (let i = 0; i < 100; i++) {
+          small.softmax(some, { temperature: 0, out: result });
+          if (!Number.isNaN(result[0])) expect(result[0]! + result[511]!).toBe(1);
+        }
+      });
+    });
+
     test("a mask, a bias", async () => {
       const input = new Float32Array(cols).fill(512, cols - 1);
       const mask = new Uint8Array(new SharedArrayBuffer(cols)).fill(1);
