@@ -1,6 +1,7 @@
 // node bench/report.mjs [RECORD] [--print]
-// From a record of npm run bench (unless named, the newest full one that nobody has called disturbed): the README's tables, written between its bench markers
-// (--print: only printed), and the chart bench/record/chart.svg. Speed and error come from the same rows.
+// From a record of npm run bench (unless named, the newest full one that nobody has called disturbed): the README's tables,
+// written between its bench markers (--print: only printed), and the chart bench/record/chart.svg. Speed and error come from the
+// same rows.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -214,25 +214,27 @@ function inBlocks(scratch: Region, capacity: number, call: Call): void {
 /** So many rows, through the scratch. */
 function oneBlock(scratch: Region, call: Call, row: number, count: number): void {
   const { operation, input, out, cols } = call;
-  const { kernel, floats } = scratch;
-  const stride = 4 * cols;
-  const value = isValue(operation);
+  const { floats } = scratch;
   copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
-  giveStats(scratch, call, row, count);
-  kernel.rows(operation, DATA, value ? MAXIMA : DATA, count, cols, stride, stride, MAXIMA, SUMS, WORK);
-  if (value) takeValues(scratch, call, row, count);
-  else copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
+  inScratch(scratch, DATA, call, row, count);
+  if (!isValue(operation)) copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
 }
 
-/** The same for all rows of a call that has few elements. */
+/** All rows of a call that has few elements. */
 function fewElements(scratch: Region, call: Call): void {
   const { operation, input, out, rows, cols } = call;
-  const { kernel, few } = scratch;
+  const { few } = scratch;
+  copyFew(input as Float32Array, few, rows * cols);
+  inScratch(scratch, FEW_DATA, call, 0, rows);
+  if (!isValue(operation)) copyFew(few, out as Float32Array, rows * cols);
+}
+
+/** Rows that were copied to `at`. Their results take their place, or, if those are one value a row, go where they are wanted. */
+function inScratch(scratch: Region, at: number, call: Call, row: number, count: number): void {
+  const { operation, cols } = call;
   const stride = 4 * cols;
   const value = isValue(operation);
-  copyFew(input as Float32Array, few, rows * cols);
-  giveStats(scratch, call, 0, rows);
-  kernel.rows(operation, FEW_DATA, value ? MAXIMA : FEW_DATA, rows, cols, stride, stride, MAXIMA, SUMS, WORK);
-  if (value) takeValues(scratch, call, 0, rows);
-  else copyFew(few, out as Float32Array, rows * cols);
+  giveStats(scratch, call, row, count);
+  scratch.kernel.rows(operation, at, value ? MAXIMA : at, count, cols, stride, stride, MAXIMA, SUMS, WORK);
+  if (value) takeValues(scratch, call, row, count);
 }
