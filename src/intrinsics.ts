@@ -90,3 +90,7 @@ export function bitsOfFloat16(array: ArrayBufferView): Uint16Array {
 export const hasOwn: (object: object, name: PropertyKey) => boolean = Function.prototype.call.bind(
   Object.prototype.hasOwnProperty,
 );
+
+const clock = (globalThis as { performance?: { now?(): number } }).performance;
+/** Milliseconds, by a clock that no one replaces later. Where there is none (AudioWorklet), no time passes. */
+export const now: () => number = clock?.now?.bind(clock) ?? (() => 0);

@@ -2,17 +2,16 @@
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
 import { Arena, type ArenaConstructor } from "./arena.js";
+import { blockBytes, fewElements, inBlocks, type Trial } from "./blocks.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { positionOf } from "./changes.js";
 import { allocate, separate } from "./copies.js";
 import { bufferOf, byteOffsetOf } from "./intrinsics.js";
 import {
   copy,
-  copyFew,
   createRegion,
   DATA,
   FEW,
-  FEW_DATA,
   MAXIMA,
   type Region,
   SUMS,
@@ -25,13 +24,6 @@ import { formOf, isGradient, isValue, LOG_SUM_EXP } from "./operation.js";
 import { fitsWorkArea, rowsThatFit, stream } from "./stream.js";
 import { giveStats, takeValues, usesTables } from "./tables.js";
 import { KERNEL_VERSION } from "./wasm.js";
-
-/**
- * A block of rows fills this at least, and twice this at most: what is larger than AMD's L2 caches (1 MiB on Zen 4), `set` copies past them, in up to 0.87 of
- * the time (DESIGN.md, "Around the kernel"). A row that does not fit may have all of the scratch; one that is longer still is copied five times instead
- * of two (pieces.ts).
- */
-const BLOCK_BYTES = 2 ** 20;
 
 /**
  * Of rows side by side, so many that adjoin in an array are copied at once, where the scratch has room. Bench, arrays, `relaxed`: runs
@@ -79,6 +71,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
   let scratch: Region | undefined = first;
   /** How much of it may have been written to, at most. */
   let usedBytes = 0;
+  const trial: Trial = { lead: 0 };
 
   function region(what: string, byteLength: number): Region {
     return allocate(what, byteLength, () => createRegion(module, byteLength));
@@ -115,12 +108,11 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
         if (arena !== undefined) return inPlace(arena, call);
       }
       scratch ??= region(call.what, scratchBytes);
-      // With room for four rows more: rounded down to a multiple of four, they fill a block still.
-      let bytes = Math.min(scratchBytes, BLOCK_BYTES + Math.min(BLOCK_BYTES, 16 * cols));
+      let bytes = Math.min(scratchBytes, blockBytes(trial, cols));
       const least = Math.min(inner, LONG_RUN);
       if (rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0) bytes = scratchBytes;
       usedBytes = Math.max(usedBytes, bytes);
-      if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, Math.floor(bytes / 4), call);
+      if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, bytes, call, trial);
       stream(scratch, bytes, call);
     },
     createArena(byteLength) {
@@ -201,40 +193,4 @@ function inPlace(arena: Region, call: Call): void {
     }
     row += count;
   }
-}
-
-/** As many rows at a time as the scratch holds; a multiple of four if it can, since the kernel takes four at once. */
-function inBlocks(scratch: Region, capacity: number, call: Call): void {
-  const { operation, rows, cols } = call;
-  const fit = Math.min(Math.floor(capacity / cols), usesTables(operation) ? TABLE_ROWS : capacity);
-  const most = fit > 4 ? fit - (fit % 4) : fit;
-  for (let row = 0; row < rows; row += most) oneBlock(scratch, call, row, Math.min(most, rows - row));
-}
-
-/** So many rows, through the scratch. */
-function oneBlock(scratch: Region, call: Call, row: number, count: number): void {
-  const { operation, input, out, cols } = call;
-  const { floats } = scratch;
-  copy(input as Float32Array, row * cols, floats, DATA >>> 2, count * cols);
-  inScratch(scratch, DATA, call, row, count);
-  if (!isValue(operation)) copy(floats, DATA >>> 2, out as Float32Array, row * cols, count * cols);
-}
-
-/** All rows of a call that has few elements. */
-function fewElements(scratch: Region, call: Call): void {
-  const { operation, input, out, rows, cols } = call;
-  const { few } = scratch;
-  copyFew(input as Float32Array, few, rows * cols);
-  inScratch(scratch, FEW_DATA, call, 0, rows);
-  if (!isValue(operation)) copyFew(few, out as Float32Array, rows * cols);
-}
-
-/** Rows that were copied to `at`. Their results take their place, or, if those are one value a row, go where they are wanted. */
-function inScratch(scratch: Region, at: number, call: Call, row: number, count: number): void {
-  const { operation, cols } = call;
-  const stride = 4 * cols;
-  const value = isValue(operation);
-  giveStats(scratch, call, row, count);
-  scratch.kernel.rows(operation, at, value ? MAXIMA : at, count, cols, stride, stride, MAXIMA, SUMS, WORK);
-  if (value) takeValues(scratch, call, row, count);
 }

@@ -302,6 +302,47 @@ describe("the package", () => {
       console.log(copied);`;
     expect(printed(program)).toBe(0);
   });
+
+  // As above; and the clock, too.
+  const SMALL = 68 * 1024; // 272 KiB, and a multiple of four rows
+  const LARGE = 260 * 1024;
+  const withKernel = running.filter(({ name }) => name !== "js");
+  test.each(
+    withKernel.flatMap(({ name }) => [
+      { name, machine: "where each copy takes its time", cost: "1000", block: LARGE },
+      { name, machine: "where large copies take long", cost: "source.length ** 2", block: SMALL },
+      { name, machine: "where no time passes", cost: "0", block: LARGE },
+      { name, machine: "of a broken clock", cost: "NaN", block: LARGE },
+    ]),
+  )("$name: after some large batches, blocks are of the size that is quicker, $machine", ({ name, cost, block }) => {
+    const program = `
+      const { prototype } = Object.getPrototypeOf(Float32Array);
+      const { set } = prototype;
+      let largest = 0;
+      let time = 0;
+      prototype.set = function (source, at) {
+        largest = Math.max(largest, source.length);
+        time += ${cost};
+        set.call(this, source, at);
+      };
+      performance.now = () => time;
+      const { createEngineSync } = await import("softmax-wasm");
+      const engine = createEngineSync({ backend: "${name}" });
+      const x = new Float32Array(2 ** 21);
+      const largestOf = (array, options) => {
+        largest = 0;
+        engine.softmax(array, options);
+        return largest;
+      };
+      engine.softmax(x.subarray(0, 2 ** 18), { cols: 1024 }); // too few rows to compare anything
+      let before;
+      for (let i = 0; i < 8; i++) before = largestOf(x, { cols: 1024, out: x });
+      const plain = largestOf(x, { cols: 1024, out: x });
+      const changed = largestOf(x, { cols: 1024, temperature: 2, out: x });
+      const long = largestOf(x.subarray(0, 16 * 32769), { cols: 32769 });
+      console.log(JSON.stringify({ before, plain, changed, long }));`;
+    expect(printed(program)).toEqual({ before: LARGE, plain: block, changed: block, long: 8 * 32769 });
+  });
 });
 
 /** What a program prints, in a process of its own: JSON. */

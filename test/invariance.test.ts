@@ -63,6 +63,19 @@ onEveryBackend(`bits ${WITH_SEED}`, (engine, name) => {
         }
   });
 
+  test("a large batch in place, by blocks of both sizes in turn, and some rows that are left", () => {
+    const cols = 500;
+    const input = logits(randomFrom(198), 2200 * cols, DISTRIBUTIONS[1]!);
+    const want = new Float32Array(100 * cols);
+    const fresh = createEngineSync({ backend: name });
+    const got = input.slice();
+    expect(fresh.softmax(got, { cols, out: got })).toBe(got);
+    for (let at = 0; at < input.length; at += want.length)
+      expect(got.subarray(at, at + want.length), `from row ${at / cols} on`).toEqualBitForBit(
+        engine.softmax(input.subarray(at, at + want.length), { cols, out: want }),
+      );
+  });
+
   // One row in 30,000 shows whether its terms are added up in the very same way.
   test("short rows alone, many of every length", () => {
     const batch = logits(randomFrom(199), 5000 * 116, DISTRIBUTIONS[1]!);
