@@ -11,7 +11,7 @@ import { names } from "./readme.mjs";
 import { build, embeddedIn, manifest, pack, root, run, unpack, write } from "./tarball.mjs";
 
 /** Most that a user downloads. */
-const PACKED_BYTES = 71_500;
+const PACKED_BYTES = 72_000;
 
 const folder = join(build, "package", "unpacked");
 let tarball;
