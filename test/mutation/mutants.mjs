@@ -571,6 +571,10 @@ export const MUTANTS = [
     { mistake: "more rows than the tables hold, in an arena", suites: ["strides", "axis"],
       text: "usesTables(operation) ? TABLE_ROWS : Infinity", replacement: "Infinity" },
   ]),
+  ...inFile("src/intrinsics.ts", [
+    { mistake: "where there is no clock, the package cannot be imported", suites: ["engine"],
+      text: "clock?.now?.bind(clock) ?? (() => 0)", replacement: "clock!.now!.bind(clock)" },
+  ]),
   ...inFile("src/blocks.ts", [
     { mistake: "more rows than the tables hold, in blocks", suites: ["stats", "logs"],
       text: "usesTables(operation) ? TABLE_ROWS : Infinity", replacement: "Infinity" },
