@@ -2,7 +2,7 @@
 // through a scratch block of fixed size, so that memory does not grow with the batch. Same bits either way.
 
 import { Arena, type ArenaConstructor } from "./arena.js";
-import { blockBytes, fewElements, inBlocks, type Trial } from "./blocks.js";
+import { ENOUGH, fewElements, inBlocks, largeBytes, smallBytes, type Trial } from "./blocks.js";
 import { adjoin, type Call, isPlain } from "./call.js";
 import { positionOf } from "./changes.js";
 import { allocate, separate } from "./copies.js";
@@ -108,9 +108,10 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
         if (arena !== undefined) return inPlace(arena, call);
       }
       scratch ??= region(call.what, scratchBytes);
-      let bytes = Math.min(scratchBytes, blockBytes(trial, cols));
       const least = Math.min(inner, LONG_RUN);
+      let bytes = Math.min(scratchBytes, largeBytes(cols));
       if (rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0) bytes = scratchBytes;
+      if (trial.lead >= ENOUGH) bytes = smallBytes(call, least, bytes);
       usedBytes = Math.max(usedBytes, bytes);
       if (adjoining && 4 * cols <= bytes) return inBlocks(scratch, bytes, call, trial);
       stream(scratch, bytes, call);

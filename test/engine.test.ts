@@ -342,8 +342,10 @@ describe("the package", () => {
       const plain = largestOf(x, { cols: 1024, out: x });
       const changed = largestOf(x, { cols: 1024, temperature: 2, out: x });
       const long = largestOf(x.subarray(0, 16 * 32769), { cols: 32769 });
-      console.log(JSON.stringify({ before, plain, changed, long }));`;
-    expect(printed(program)).toEqual({ before: LARGE, plain: block, changed: block, long: 8 * 32769 });
+      const beside = largestOf(x.subarray(0, 2e6), { shape: [20, 100, 1000], axis: 1 });
+      console.log(JSON.stringify({ before, plain, changed, long, beside }));`;
+    const always = { before: LARGE, long: 8 * 32769, beside: 2 * 100 * 1000 };
+    expect(printed(program)).toEqual({ ...always, plain: block, changed: block });
   });
 });
 
