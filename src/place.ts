@@ -110,6 +110,7 @@ function wasmBackend(module: object, first: Region, scratchBytes: number): Backe
       scratch ??= region(call.what, scratchBytes);
       const least = Math.min(inner, LONG_RUN);
       let bytes = Math.min(scratchBytes, largeBytes(cols));
+      // A row, or neighbours, that a block does not hold may have all of the scratch: pieces are copied five times, not twice.
       if (rowsThatFit(call, bytes) < least && rowsThatFit(call, scratchBytes) > 0) bytes = scratchBytes;
       if (trial.lead >= ENOUGH) bytes = smallBytes(call, least, bytes);
       usedBytes = Math.max(usedBytes, bytes);
